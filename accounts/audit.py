@@ -1,0 +1,118 @@
+"""One way to write the audit log.
+
+`acting_as` says who acts, from where; doors, the gateway and tasks open it. `record` writes one row in the caller's
+transaction, so that a change and its record stand or fall together. Nothing here ever swallows an error: what cannot
+be recorded does not happen.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models.audit import AuditEvent, Outcome
+from accounts.tenancy.scope import current_account
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: kind is user, token, run, system or anonymous. `on_behalf_of` names the person behind a token or run."""
+
+    kind: str
+    id: str
+    label: str
+    on_behalf_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was acted on, as it is to be remembered once it is gone."""
+
+    type: str
+    id: str
+    label: str
+
+    @classmethod
+    def of(cls, thing: models.Model) -> "Target":
+        """Describe a model instance: its model's name, primary key, and `label` (else its text)."""
+        return cls(thing._meta.model_name or "", str(thing.pk), str(getattr(thing, "label", thing)))
+
+
+SYSTEM = Actor("system", "", "portal")
+ANONYMOUS = Actor("anonymous", "", "anonymous")
+
+
+@dataclass(slots=True)
+class Context:
+    """The circumstances of what is being done now; `recorded` counts the rows written under it."""
+
+    actor: Actor
+    via: str
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    recorded: int = field(default=0)
+
+
+_context: ContextVar[Context | None] = ContextVar("portal_audit_context", default=None)
+
+
+def current_context() -> Context | None:
+    """Return who is acting now, or None outside every door."""
+    return _context.get()
+
+
+@contextmanager
+def acting_as(
+    actor: Actor, *, via: str, request_id: str = "", ip: str = "", user_agent: str = ""
+) -> Iterator[Context]:
+    """Say who acts and how they came in (`via`: page, api, gateway, command, task)."""
+    context = Context(actor, via, request_id, ip, user_agent)
+    token = _context.set(context)
+    try:
+        yield context
+    finally:
+        _context.reset(token)
+
+
+def record(
+    action: str,
+    target: models.Model | Target | None = None,
+    *,
+    outcome: str = Outcome.OK,
+    detail: dict[str, Any] | None = None,
+) -> AuditEvent:
+    """Append one event in the current transaction: for the account in scope, or for the platform where none is open.
+
+    `action` is dotted (`dataset.download`). `detail` holds facts, never secrets. Raises `LookupError` where nobody
+    said who acts: an unattributed event is a bug, not a row.
+    """
+    context = _context.get()
+    if context is None:
+        raise LookupError(f"Nobody is acting: open accounts.audit.acting_as() around {action!r}.")
+    about = Target.of(target) if isinstance(target, models.Model) else target or Target("", "", "")
+    event = AuditEvent(
+        at=timezone.now(),
+        account_id=current_account(),
+        actor_kind=context.actor.kind,
+        actor_id=context.actor.id,
+        actor_label=context.actor.label[:160],
+        on_behalf_of=context.actor.on_behalf_of[:160],
+        action=action,
+        target_type=about.type,
+        target_id=about.id[:255],
+        target_label=about.label[:255],
+        outcome=outcome,
+        via=context.via,
+        ip=context.ip[:45],
+        user_agent=context.user_agent[:255],
+        request_id=context.request_id[:64],
+        detail=detail or {},
+    )
+    event.save(force_insert=True)
+    context.recorded += 1
+    return event
