@@ -1,0 +1,236 @@
+"""The embedded PostgreSQL server: made once, started as a child, reached over a Unix socket by peer identity."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from portal.engines import roles
+from portal.engines.account import EngineUser, engine_user
+from portal.engines.binaries import postgres_programs, shared_folder
+from portal.engines.errors import EngineError
+from portal.engines.processes import spawn
+from portal.locations import PORT, Locations, make_private
+
+SUPERUSER = "portal_superuser"
+_CONFIGURATION = """\
+listen_addresses = ''
+unix_socket_permissions = 0777
+max_connections = 120
+shared_buffers = 64MB
+max_wal_size = 512MB
+password_encryption = 'scram-sha-256'
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_destination = 'stderr'
+log_min_messages = 'warning'
+log_line_prefix = '%m [%p] %q%u '
+log_min_error_statement = 'panic'
+log_parameter_max_length_on_error = 0
+max_parallel_workers_per_gather = 1
+wal_level = 'minimal'
+max_wal_senders = 0
+"""
+
+
+class Postgres:
+    """One data folder and at most one server process, our child."""
+
+    def __init__(self, places: Locations) -> None:
+        self.places = places
+        self.user: EngineUser = engine_user()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.places.postgres_data
+
+    def prepare(self) -> None:
+        """Make the data folder if there is none, whole or not at all, and the folder for sockets."""
+        make_private(self.places.home, 0o711 if self.user.foreign else 0o700)
+        make_private(self.places.run, 0o711 if self.user.foreign else 0o700)
+        self.places.postgres_sockets.mkdir(mode=0o700, exist_ok=True)
+        self.user.own(self.places.postgres_sockets)
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        elif (major := (self.data / "PG_VERSION").read_text().strip()) != "18":
+            raise EngineError(f"{self.data} was made by PostgreSQL {major}; this portal runs 18: restore from a dump")
+
+    def _initialise(self) -> None:
+        """initdb into a folder beside, then one rename: an interrupted attempt leaves nothing that looks finished."""
+        parent = self.places.home
+        if not self.user.can_enter(parent):
+            parent = shared_folder()
+            parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for leftover in parent.glob(f".{self._folder_name(parent)}.making-*"):
+            shutil.rmtree(leftover)
+        if self.data.is_dir() and not self.data.is_symlink() and any(self.data.iterdir()):
+            raise EngineError(f"{self.data} is not empty and holds no database; move it away")
+        draft = parent / f".{self._folder_name(parent)}.making-{uuid.uuid4().hex[:8]}"
+        draft.mkdir(mode=0o700)
+        self.user.own(draft)
+        made = subprocess.run(
+            [
+                str(postgres_programs(self.user) / "initdb"),
+                *("-D", str(draft), "-U", SUPERUSER, "-A", "peer", "-E", "UTF8"),
+                *("--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"),
+            ],
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            **self.user.spawn_arguments(),  # type: ignore[call-overload]
+        )
+        if made.returncode:
+            reason = (made.stderr.strip() or made.stdout.strip()).splitlines()[-1:]
+            raise EngineError(f"initdb failed in {draft}: {' '.join(reason)}")
+        if parent == self.places.home:
+            if self.data.is_dir() and not self.data.is_symlink():
+                self.data.rmdir()
+            draft.rename(self.data)
+        else:
+            lasting = parent / self._folder_name(parent)
+            draft.rename(lasting)
+            self.data.unlink(missing_ok=True)
+            self.data.symlink_to(lasting)
+
+    def _folder_name(self, parent: Path) -> str:
+        """Below the home simply `postgres`; in the shared folder, a name that no other home can meet."""
+        if parent == self.places.home:
+            return "postgres"
+        return f"postgres-{(self.places.secrets / 'deployment_id').read_text().strip()}"
+
+    def _configure(self) -> None:
+        """Our settings and who may enter; written at every start, so that an upgrade of the portal applies them."""
+        for name, text in (
+            ("postgresql.auto.conf", _CONFIGURATION),
+            ("pg_hba.conf", "local all all peer map=portal\n"),
+            ("pg_ident.conf", self._identities()),
+        ):
+            path = self.data / name
+            path.write_text(text)
+            self.user.own(path)
+            path.chmod(0o600)
+
+    def _identities(self) -> str:
+        import pwd
+
+        people = {pwd.getpwuid(os.geteuid()).pw_name}
+        return "".join(f"portal {person} all\n" for person in sorted(people))
+
+    def start(self, environment: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+        """Start the server as our child. Only the main thread may call this."""
+        self._configure()
+        self._refuse_survivor()
+        output = open(log, "ab") if log else None  # noqa: SIM115  # handed to the child, closed below
+        try:
+            self.process = spawn(
+                [postgres_programs(self.user) / "postgres", "-D", self.data.resolve(), "-k", self.places.postgres_sockets, "-p", str(PORT)],
+                environment={"PATH": os.defpath, "LC_ALL": "C", **(environment or {})},
+                death_signal=signal.SIGINT,
+                output=output or subprocess.DEVNULL,
+                **self.user.spawn_arguments(),
+            )
+        finally:
+            if output:
+                output.close()
+
+    def _recorded_pid(self) -> int | None:
+        try:
+            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
+
+    def _refuse_survivor(self, patience: float = 5.0) -> None:
+        """Wait for a server whose supervisor was killed to end; it was asked to by the kernel."""
+        deadline = time.monotonic() + patience
+        while (pid := self._recorded_pid()) is not None and _is_postgres(pid):
+            if time.monotonic() > deadline:
+                raise EngineError(f"another PostgreSQL (process {pid}) already uses {self.data}; end it first")
+            time.sleep(0.05)
+
+    def wait_ready(self, patience: float = 30.0) -> None:
+        """Until *our* server answers: an old one on the same socket does not count."""
+        deadline = time.monotonic() + patience
+        while not self.is_ready():
+            if self.process is None or self.process.poll() is not None:
+                raise EngineError(f"PostgreSQL ended while starting; see {self.places.logs / 'postgres.log'}")
+            if time.monotonic() > deadline:
+                raise EngineError(f"PostgreSQL did not become ready within {patience:.0f} s")
+            time.sleep(0.03)
+
+    def is_ready(self) -> bool:
+        """Whether our child answers a query."""
+        if self.process is None or self._recorded_pid() != self.process.pid:
+            return False
+        try:
+            with self.connect("postgres") as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def connect(self, database: str = roles.DATABASE, user: str = SUPERUSER) -> psycopg.Connection[Any]:
+        """An autocommit connection; by default as the superuser, for preparing the server only."""
+        return psycopg.connect(
+            host=str(self.places.postgres_sockets), port=PORT, user=user, dbname=database, autocommit=True, connect_timeout=5
+        )
+
+    def bootstrap(self, database: str = roles.DATABASE) -> None:
+        """Roles, database, schemas and privileges: what `createroles` prints for an outside server."""
+        with self.connect("postgres") as connection:
+            for statement in roles.role_statements():
+                connection.execute(sql.SQL(statement))  # type: ignore[arg-type]  # our own constant text
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+                connection.execute(sql.SQL(roles.create_database(database)))  # type: ignore[arg-type]
+        with self.connect(database) as connection:
+            for statement in roles.database_statements(database):
+                connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+
+    def stop(self, patience: float = 10.0) -> None:
+        """Fast shutdown: clients are disconnected, everything committed is on disk."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(patience)
+
+    @contextmanager
+    def running(self) -> Iterator["Postgres"]:
+        """Prepared, started, ready, bootstrapped; stopped at the end."""
+        self.prepare()
+        self.start(log=_log(self.places))
+        try:
+            self.wait_ready()
+            self.bootstrap()
+            yield self
+        finally:
+            self.stop()
+
+
+def _log(places: Locations) -> Path:
+    return make_private(places.logs) / "postgres.log"
+
+
+def _is_postgres(pid: int) -> bool:
+    """Whether a process with this id lives and is a PostgreSQL server: pids are reused, zombies linger."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and process.name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,213 @@
+"""What the portal reads from its environment: every variable, its meaning, its check.
+
+Nothing else reads configuration. A wrong value stops the process with one message that names each wrong
+variable and what it should look like; values themselves are never printed, since they may be secrets.
+"""
+
+import base64
+import binascii
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DatabaseRole = Literal["app", "system", "owner"]
+DATABASE_VARIABLES: dict[str, str] = {
+    "app": "DATABASE_URL",
+    "system": "DATABASE_SYSTEM_URL",
+    "owner": "DATABASE_OWNER_URL",
+    "mlflow": "MLFLOW_DATABASE_URL",
+}
+FILE_VARIABLES = (
+    "PORTAL_SECRET_KEY",
+    "PORTAL_ROOT_KEY",
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_SYSTEM_URL",
+    "MLFLOW_DATABASE_URL",
+    "REDIS_URL",
+)
+
+
+class WrongEnvironment(Exception):
+    """The environment is wrong; the text names every wrong variable and is fit for a terminal."""
+
+
+class Environment(BaseSettings):
+    """The portal's variables. Empty values count as absent."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, case_sensitive=True, extra="ignore", hide_input_in_errors=True)
+
+    home: Path = Field(Path(".portal"), validation_alias="PORTAL_HOME")
+    bind: str = Field("127.0.0.1", validation_alias="PORTAL_BIND")
+    port: int = Field(8000, ge=1, le=65535, validation_alias="PORTAL_PORT")
+    base_url: str = Field("", validation_alias="PORTAL_BASE_URL")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_ALLOWED_HOSTS")
+    debug: bool = Field(False, validation_alias="PORTAL_DEBUG")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PORTAL_LOG_LEVEL")
+    secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
+    root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
+    deployment_id: UUID | None = Field(None, validation_alias="PORTAL_DEPLOYMENT_ID")
+    database_role: DatabaseRole = Field("app", validation_alias="PORTAL_DATABASE_ROLE")
+    database_pool_size: int = Field(16, ge=1, le=500, validation_alias="PORTAL_DATABASE_POOL_SIZE")
+    web_workers: int = Field(2, ge=1, le=64, validation_alias="PORTAL_WEB_WORKERS")
+    database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
+    database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")
+    database_system_url: SecretStr | None = Field(None, validation_alias="DATABASE_SYSTEM_URL")
+    mlflow_database_url: SecretStr | None = Field(None, validation_alias="MLFLOW_DATABASE_URL")
+    redis_url: SecretStr | None = Field(None, validation_alias="REDIS_URL")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("bind")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise ValueError("must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0") from None
+
+    @field_validator("base_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/")):
+            raise ValueError("must be an origin such as https://portal.example.com, without a path")
+        return f"{parts.scheme}://{parts.netloc}" if value else ""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 50:
+            raise ValueError("must have at least 50 random characters")
+        return value
+
+    @field_validator("root_key")
+    @classmethod
+    def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            decode_root_key(value.get_secret_value())
+        return value
+
+    @field_validator("database_url", "database_owner_url", "database_system_url", "mlflow_database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _role_has_an_address(self) -> "Environment":
+        if self.embedded_database:
+            return self
+        variable = DATABASE_VARIABLES[self.database_role]
+        if self.url_of(self.database_role) is None:
+            raise ValueError(f"{variable}: is needed, because this process works as the database role {self.database_role}")
+        if self.base_url.startswith("https://"):
+            missing = [
+                name
+                for name, value in (
+                    ("PORTAL_SECRET_KEY", self.secret_key),
+                    ("PORTAL_ROOT_KEY", self.root_key),
+                    ("PORTAL_DEPLOYMENT_ID", self.deployment_id),
+                )
+                if value is None
+            ]
+            if missing:
+                raise ValueError(
+                    f"{', '.join(missing)}: needed with an outside database behind https, so that every process has the same"
+                )
+        return self
+
+    @property
+    def embedded_database(self) -> bool:
+        """True when no database variable is set: the portal then runs PostgreSQL itself."""
+        return all(self.url_of(role) is None for role in DATABASE_VARIABLES)
+
+    @property
+    def embedded_redis(self) -> bool:
+        """True when REDIS_URL is not set: the portal then runs Redis itself."""
+        return self.redis_url is None
+
+    def url_of(self, role: str) -> str | None:
+        """The address given for one database role, or None."""
+        field = DATABASE_VARIABLES[role].lower()
+        value: SecretStr | None = getattr(self, field)
+        return value.get_secret_value() if value is not None else None
+
+
+def decode_root_key(text: str) -> bytes:
+    """The 32 bytes behind a base64 text; ValueError where it is anything else."""
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64 (openssl rand -base64 32)") from None
+    if len(key) != 32:
+        raise ValueError("must be exactly 32 bytes in base64 (openssl rand -base64 32)")
+    return key
+
+
+def parse_database_url(url: str) -> dict[str, str]:
+    """libpq's own reading of a postgresql:// address, as a dict of its parameters; ValueError where libpq refuses."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    try:
+        parameters = conninfo_to_dict(url)
+    except ProgrammingError:
+        raise ValueError("is not an address that PostgreSQL's client library can read") from None
+    return {name: str(value) for name, value in parameters.items() if value is not None}
+
+
+def _read_files() -> tuple[dict[str, str], list[str]]:
+    """The contents of the *_FILE variables under their plain names, and complaints."""
+    contents: dict[str, str] = {}
+    complaints: list[str] = []
+    for name in FILE_VARIABLES:
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            continue
+        if os.environ.get(name):
+            complaints.append(f"{name}_FILE: {name} is set as well; keep one of the two")
+            continue
+        try:
+            contents[name] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            complaints.append(f"{name}_FILE: cannot be read ({type(error).__name__}): {path}")
+    return contents, complaints
+
+
+def read_environment() -> Environment:
+    """Read and check every variable; WrongEnvironment names all that are wrong, and none of their values."""
+    contents, complaints = _read_files()
+    environment: Environment | None = None
+    try:
+        environment = Environment(**contents)  # type: ignore[arg-type]  # by alias; each is checked as it is read
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            message = problem["msg"].removeprefix("Value error, ")
+            complaints.append(f"{problem['loc'][0]}: {message}" if problem["loc"] else message)
+    if complaints or environment is None:
+        raise WrongEnvironment("The environment is not usable:\n" + "\n".join(f"  {line}" for line in complaints))
+    return environment
