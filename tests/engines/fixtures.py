@@ -50,9 +50,10 @@ def _reconnect(user: str, role: str | None = None, database: str | None = None) 
     entry = connection.settings_dict
     entry["USER"] = user
     entry["NAME"] = database or entry["NAME"]
-    entry["OPTIONS"].pop("assume_role", None)
+    entry["OPTIONS"].pop("options", None)
     if role:
-        entry["OPTIONS"]["assume_role"] = role
+        # Django's own `assume_role` waits for itself when connections come from a pool.
+        entry["OPTIONS"]["options"] = f"-c role={role}"
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +78,9 @@ def django_db_setup(engines: Engines, django_db_blocker: Any) -> Iterator[None]:
 @contextmanager
 def become(role: str) -> Iterator[None]:
     """Work as portal_app, portal_system or portal_owner for a while, inside the open transaction if there is one."""
-    entry, name = connection.settings_dict, f"portal_{role}"
-    before, before_role = entry["OPTIONS"].get("assume_role"), settings.DATABASE_ROLE
+    name = f"portal_{role}"
+    before_role = settings.DATABASE_ROLE
+    before = f"portal_{before_role}"
     settings.DATABASE_ROLE = role
     if not connection.in_atomic_block:
         _reconnect(LOGIN, name)
