@@ -1,0 +1,139 @@
+"""Who a process is: its pid and the tick at which it started, which together are never reused. Standard library only."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process: `pid`, and `started` in clock ticks since boot (field 22 of /proc/<pid>/stat)."""
+
+    pid: int
+    started: int
+
+    def alive(self) -> bool:
+        """Whether exactly this process still runs (a zombie does not)."""
+        found = _stat(self.pid)
+        return found is not None and found[2] == self.started and found[0] not in "ZX"
+
+    def kill(self, number: signal.Signals) -> bool:
+        """Signal this very process; False if it is gone. A pidfd closes the gap between the check and the signal."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except OSError:
+            return False
+        try:
+            if not self.alive():
+                return False
+            signal.pidfd_send_signal(descriptor, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+
+def identify(pid: int) -> Identity | None:
+    """Return the identity of a running process, None if there is none."""
+    found = _stat(pid)
+    return None if found is None else Identity(pid, found[2])
+
+
+def myself() -> Identity:
+    found = identify(os.getpid())
+    if found is None:
+        raise RuntimeError("/proc does not show this process: the local cluster needs Linux with /proc mounted")
+    return found
+
+
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """(state, parent pid, start tick). The command name in parentheses may hold anything, so split after the last one."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return fields[0].decode(), int(fields[1]), int(fields[19])
+
+
+def all_pids() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)
+
+
+def descendants(root: int) -> list[int]:
+    """Return the pids below `root` (without it), parents before children."""
+    children: dict[int, list[int]] = {}
+    for pid in all_pids():
+        found = _stat(pid)
+        if found is not None:
+            children.setdefault(found[1], []).append(pid)
+    result: list[int] = []
+    waiting = [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        result += below
+        waiting += below
+    return result
+
+
+def resident_bytes(pids: list[int]) -> int:
+    """Sum of resident memory; pages that processes share are counted for each."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/statm", "rb") as file:
+            total += int(file.read().split()[1]) * PAGE
+    return total
+
+
+def proportional_bytes(pids: list[int]) -> int:
+    """Sum of proportional memory (shared pages divided among their users); resident memory where the kernel won't say."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                total += next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss:")), 0)
+        except PermissionError:
+            total += resident_bytes([pid])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
+
+
+def kill_tree(root: int, *, deadline: float = 10.0) -> bool:
+    """SIGKILL everything below `root`, again and again until nothing is left; False after `deadline` seconds.
+
+    Each round first stops all of them: a fork bomb that is stopped cannot outrun the killing.
+    """
+    until = time.monotonic() + deadline
+    while time.monotonic() < until:
+        alive = [pid for pid in descendants(root) if (found := _stat(pid)) is not None and found[0] not in "ZX"]
+        reap()
+        if not alive:
+            return True
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in alive:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        time.sleep(0.02)
+    return False
+
+
+def reap() -> dict[int, int]:
+    """Collect every child that has ended: pid → wait status."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
