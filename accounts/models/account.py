@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.crypto.fields import SealedField
 from accounts.ids import uuid7
 from accounts.tenancy.models import TenantManager, TenantModel
-from accounts.tenancy.scope import ACCOUNT, PLATFORM
+from accounts.tenancy.scope import ACCOUNT, PERSONAL, PLATFORM
 
 
 class Account(models.Model):
@@ -22,7 +23,7 @@ class Account(models.Model):
         SUSPENDED = "suspended", _("Suspended")
         CLOSED = "closed", _("Closed")
 
-    readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT, PLATFORM})
+    readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT, PERSONAL, PLATFORM})
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("Name"), max_length=120)
@@ -83,7 +84,7 @@ class Credential(TenantModel):
 
     name = models.CharField(_("Name"), max_length=120)
     kind = models.CharField(_("Kind"), max_length=16, choices=Kind)
-    sealed = models.BinaryField()
+    secret = SealedField()
     created_by_label = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -37,7 +37,7 @@ def foreign_key_sql(table: str, column: str, parent: str) -> str:
 class EnableTenancy(migrations.operations.base.Operation):
     """Enable and force row level security on a model's table; put it right after the model's `CreateModel`.
 
-    `key` is the column that holds the tenant. `system_read` lets the system role read all rows outside a scope.
+    `keys` are the columns that hold a tenant (a link has two); a row is visible to each. `system_read` lets the system role read all rows outside a scope.
     `also_readable` maps a policy name to a further SQL condition under which rows may be read.
     """
 
@@ -48,12 +48,12 @@ class EnableTenancy(migrations.operations.base.Operation):
         self,
         model: str,
         *,
-        key: str = "account_id",
+        keys: tuple[str, ...] = ("account_id",),
         system_read: bool = False,
         also_readable: dict[str, str] | None = None,
     ) -> None:
         self.model = model
-        self.key = key
+        self.keys = tuple(keys)
         self.system_read = system_read
         self.also_readable = also_readable or {}
 
@@ -61,18 +61,22 @@ class EnableTenancy(migrations.operations.base.Operation):
         return (
             type(self).__name__,
             [self.model],
-            {"key": self.key, "system_read": self.system_read, "also_readable": self.also_readable},
+            {"keys": self.keys, "system_read": self.system_read, "also_readable": self.also_readable},
         )
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Django's model state does not know about policies."""
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model)
         table = model._meta.db_table
-        own = f"{self.key} = (SELECT current_account())"
+        own = " OR ".join(f"{key} = (SELECT current_account())" for key in self.keys)
         statements = [
             f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;',
             f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;',
@@ -99,7 +103,11 @@ class EnableTenancy(migrations.operations.base.Operation):
             editor.execute(statement)
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         model = from_state.apps.get_model(app_label, self.model)
         table = model._meta.db_table
@@ -134,7 +142,11 @@ class AddTenantForeignKey(migrations.operations.base.Operation):
         """The constraint is PostgreSQL's alone."""
 
     def database_forwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model)
         field = model._meta.get_field(self.field)
@@ -142,7 +154,11 @@ class AddTenantForeignKey(migrations.operations.base.Operation):
         editor.execute(foreign_key_sql(model._meta.db_table, field.column, parent))  # type: ignore[union-attr]
 
     def database_backwards(
-        self, app_label: str, editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,
+        editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         model = from_state.apps.get_model(app_label, self.model)
         table = model._meta.db_table

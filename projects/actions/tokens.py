@@ -1,0 +1,122 @@
+"""API tokens: made, shown once, revoked."""
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.models import User
+from projects.doors.grant import Grant
+from projects.doors.identity import TOKEN_PREFIX, digest_of
+from projects.models import Membership, Token
+from projects.permissions import Permission, Role, permissions_of
+
+MAX_LIFETIME = timedelta(days=366)
+DEFAULT_LIFETIME = timedelta(days=90)
+
+
+def _make(token: Token) -> str:
+    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token.digest = digest_of(text)
+    token.hint = text[: len(TOKEN_PREFIX) + 4]
+    token.save(force_insert=True)
+    return text
+
+
+def _check_lifetime(lifetime: timedelta) -> None:
+    if not timedelta(minutes=1) <= lifetime <= MAX_LIFETIME:
+        message = _("A token lives between one minute and 366 days.")
+        raise Invalid("token.lifetime", message, errors={"expires": [message]})
+
+
+def make_token(
+    user: User,
+    *,
+    name: str,
+    role: str,
+    scopes: list[str] | None = None,
+    lifetime: timedelta = DEFAULT_LIFETIME,
+) -> tuple[Token, str]:
+    """Make a token that acts as `user` in the project in scope; the second value is shown once and kept nowhere.
+
+    Raises `Invalid` for an unknown role or scope, a bad lifetime, or a role that may do more than the person's.
+    """
+    held = Membership.objects.filter(user=user).values_list("role", flat=True).first()
+    if held is None:
+        raise NotFound(
+            "member.not_found", _("“%(user)s” is not a member of this project.") % {"user": user.username}
+        )
+    if role not in Role.values:
+        message = _("There is no role “%(role)s”. Roles: %(roles)s.") % {
+            "role": role,
+            "roles": ", ".join(Role.values),
+        }
+        raise Invalid("token.role", message, errors={"role": [message]})
+    if not permissions_of(role) <= permissions_of(held):
+        message = _("The role “%(role)s” may do more than yours (%(held)s).") % {"role": role, "held": held}
+        raise Invalid("token.role", message, errors={"role": [message]})
+    unknown = sorted(set(scopes or []) - {p.value for p in Permission})
+    if unknown:
+        message = _("Unknown scopes: %(scopes)s.") % {"scopes": ", ".join(unknown)}
+        raise Invalid("token.scopes", message, errors={"scopes": [message]})
+    _check_lifetime(lifetime)
+    token = Token(
+        user=user,
+        name=name,
+        role=role,
+        scopes=sorted(set(scopes or [])),
+        expires_at=timezone.now() + lifetime,
+    )
+    text = _make(token)
+    audit.record(
+        "token.create",
+        token,
+        detail={
+            "role": role,
+            "scopes": token.scopes,
+            "expires_at": token.expires_at.isoformat(),
+            "user": user.username,
+        },
+    )
+    return token, text
+
+
+def mint_run_token(
+    *, user_id: UUID, purpose: str, name: str, workload_id: UUID, run_id: str = "", lifetime: timedelta
+) -> str:
+    """Make a token for a workload (purpose run or serving), in the open scope; earlier ones of it are revoked."""
+    revoke_workload_tokens(workload_id)
+    token = Token(
+        purpose=purpose,
+        user_id=user_id,
+        name=name,
+        role=Role.VIEWER,
+        workload_id=workload_id,
+        run_id=run_id,
+        expires_at=timezone.now() + lifetime,
+    )
+    text = _make(token)
+    audit.record("token.mint", token, detail={"purpose": purpose, "workload": str(workload_id)})
+    return text
+
+
+def revoke_workload_tokens(workload_id: UUID) -> int:
+    """Revoke what a workload was given; returns how many tokens still worked."""
+    return Token.objects.filter(workload_id=workload_id, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def revoke_token(token: Token, grant: Grant) -> None:
+    """Revoke a token: one's own, or anybody's with `token.manage`. Raises `Forbidden` or `Conflict`."""
+    if token.user_id != grant.user_id:
+        grant.require(Permission.TOKEN_MANAGE)
+    if grant.token_id is not None and grant.workload_id is not None:
+        raise Forbidden("token.workload", _("A workload's token revokes nothing."))
+    if token.revoked_at is not None:
+        raise Conflict("token.revoked", _("“%(token)s” is revoked already.") % {"token": token.label})
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    audit.record("token.revoke", token)

@@ -1,0 +1,220 @@
+"""The one way into a project: resolve the tenant and the role, open the scope, keep the record.
+
+I can enter a project when: my session's person is a member of it, or my token belongs to it; the account is active;
+and the action's permission is among those of my role (a token's role, and its person's role now, whichever is less).
+Another tenant's project and one that does not exist are the same 404.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, IntegrityError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.audit import Actor, Target
+from accounts.errors import Conflict, Forbidden, NotFound, PortalError
+from accounts.models import Account
+from accounts.tenancy import personal_scope, scope
+from projects.doors.grant import Grant
+from projects.doors.identity import Identity, Origin, bad_token, sign_in_first
+from projects.models import Membership, Project, Token
+from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS, permissions_of
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+INSUFFICIENT_PRIVILEGE = "42501"
+_TOKEN_TOUCH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A membership as a signed-in person sees it before entering: also what the project switcher lists."""
+
+    account_id: UUID
+    slug: str
+    name: str
+    role: str
+    state: str
+    kind: str
+
+
+def entrances(user_id: UUID) -> list[Entrance]:
+    """List the projects that a person may enter, by name."""
+    with personal_scope(user_id):
+        rows = Membership.objects.filter(user_id=user_id).values_list(
+            "account_id",
+            "account__project__slug",
+            "account__project__name",
+            "role",
+            "account__state",
+            "account__kind",
+        )
+        return [Entrance(*row) for row in rows.order_by("account__project__name")]
+
+
+def project_not_found(slug: str) -> NotFound:
+    """One answer for a project that is not there and one that is not yours."""
+    return NotFound(
+        "project.not_found", _("There is no project “%(slug)s” that you can enter.") % {"slug": slug}
+    )
+
+
+def _check_state(state: str) -> None:
+    if state != Account.State.ACTIVE:
+        raise Forbidden(
+            "account.suspended",
+            _("This account is suspended: its project is closed until an admin reopens it."),
+        )
+
+
+def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] | None) -> Grant:
+    user = identity.user
+    assert user is not None
+    for entrance in known if known is not None else entrances(user.pk):
+        if entrance.slug == slug:
+            _check_state(entrance.state)
+            return Grant(
+                identity.actor,
+                user.pk,
+                entrance.account_id,
+                slug,
+                entrance.name,
+                entrance.role,
+                frozenset(map(str, permissions_of(entrance.role))),
+                via,
+            )
+    raise project_not_found(slug)
+
+
+def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
+    assert identity.token_id is not None and identity.token_account is not None
+    with scope(identity.token_account):
+        token = Token.objects.select_related("user").filter(pk=identity.token_id).first()
+        if token is None or not token.usable or not token.user.is_active:
+            raise bad_token()
+        project = Project.objects.select_related("account").get()
+        if project.slug != slug:
+            raise project_not_found(slug)
+        _check_state(project.account.state)
+        now = Membership.objects.filter(user=token.user).values_list("role", flat=True).first()
+        permissions = token_permissions(token, now)
+        if token.last_used_at is None or timezone.now() - token.last_used_at > _TOKEN_TOUCH:
+            Token.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+    kind = "token" if token.purpose == Token.Purpose.USER else "run"
+    return Grant(
+        Actor(kind, str(token.pk), token.label, token.user.label),
+        token.user_id,
+        identity.token_account,
+        slug,
+        project.name,
+        token.role,
+        permissions,
+        via,
+        token.pk,
+        token.run_id,
+        token.workload_id,
+    )
+
+
+def token_permissions(token: Token, role_now: str | None) -> frozenset[str]:
+    """What a token may do now: its role's permissions that its person's current role still has, cut to its scopes.
+
+    A workload's token has its purpose's fixed permissions, while the person on whose behalf it runs is a member.
+    """
+    if role_now is None:
+        return frozenset()
+    held = permissions_of(role_now)
+    if token.purpose == Token.Purpose.RUN:
+        return frozenset(map(str, RUN_PERMISSIONS & held))
+    if token.purpose == Token.Purpose.SERVING:
+        return frozenset(map(str, SERVING_PERMISSIONS & held))
+    allowed = permissions_of(token.role) & held
+    return frozenset(p.value for p in allowed if not token.scopes or p.value in token.scopes)
+
+
+def resolve(identity: Identity, slug: str, via: str, known: list[Entrance] | None = None) -> Grant:
+    """Resolve who asks, and where, to a grant; opens and closes its own transactions."""
+    if identity.anonymous:
+        raise sign_in_first()
+    if identity.user is not None:
+        return _user_grant(identity, slug, via, known)
+    return _token_grant(identity, slug, via)
+
+
+def _record_refusal(
+    identity: Identity, slug: str, permission: str, error: Exception, grant: Grant | None
+) -> None:
+    """Write what was refused or failed, in a transaction of its own, after the attempt's has rolled back."""
+    detail = {"error": getattr(error, "code", type(error).__name__)}
+    outcome = "denied" if isinstance(error, Forbidden | NotFound) else "failed"
+    if grant is None:
+        audit.record("project.enter", Target("project", "", slug), outcome="denied", detail=detail)
+        return
+    with scope(grant.account_id):
+        audit.record(
+            permission, Target("project", str(grant.account_id), slug), outcome=outcome, detail=detail
+        )
+
+
+def translate(error: DatabaseError) -> PortalError | None:
+    """Turn what PostgreSQL refused into what a person may read: a policy is a 404, a constraint a 409."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state == INSUFFICIENT_PRIVILEGE:
+        return NotFound("thing.not_found", _("There is no such thing in this project."))
+    if isinstance(error, IntegrityError):
+        if state == "23503":
+            return NotFound(
+                "thing.not_found", _("What this refers to does not exist in this project, or is in use.")
+            )
+        return Conflict(
+            "thing.conflict", _("This collides with what is there already. Reload, and try again.")
+        )
+    return None
+
+
+@contextmanager
+def open_door(
+    identity: Identity,
+    slug: str,
+    permission: str,
+    *,
+    origin: Origin,
+    method: str = "GET",
+    target: Target | None = None,
+    known: list[Entrance] | None = None,
+) -> Iterator[Grant]:
+    """Enter a project for one action: everything inside the `with` runs in the tenant's scope and transaction.
+
+    A successful unsafe action that recorded nothing of its own gets a record named after its permission. Raises
+    `Unauthenticated`, `NotFound` (no such project for you), `Forbidden` (role or suspended account).
+    """
+    grant: Grant | None = None
+    with audit.acting_as(
+        identity.actor,
+        via=origin.via,
+        request_id=origin.request_id,
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+    ) as context:
+        try:
+            grant = resolve(identity, slug, origin.via, known)
+            context.actor = grant.actor
+            with scope(grant.account_id):
+                grant.require(permission)
+                yield grant
+                if method not in SAFE_METHODS and context.recorded == 0:
+                    audit.record(permission, target or Target("project", str(grant.account_id), grant.slug))
+        except Exception as error:
+            shown = translate(error) if isinstance(error, DatabaseError) else None
+            refused = shown or error
+            if isinstance(refused, Forbidden | NotFound) or (
+                grant is not None and method not in SAFE_METHODS
+            ):
+                _record_refusal(identity, slug, permission, refused, grant)
+            if shown is not None:
+                raise shown from error
+            raise

@@ -1,0 +1,106 @@
+"""Who may do what in a project: one table, read by doors, pages, the API and tasks alike.
+
+A permission is `<thing>.<verb>`. A role is a set of permissions. An owner may do everything.
+"""
+
+from enum import StrEnum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """A person's role in one project."""
+
+    OWNER = "owner", _("Owner")
+    MAINTAINER = "maintainer", _("Maintainer")
+    SCIENTIST = "scientist", _("Scientist")
+    OPERATOR = "operator", _("Operator")
+    STEWARD = "steward", _("Steward")
+    VIEWER = "viewer", _("Viewer")
+
+
+class Permission(StrEnum):
+    """Every permission that a door can ask for."""
+
+    PROJECT_READ = "project.read"
+    PROJECT_UPDATE = "project.update"
+    MEMBER_READ = "member.read"
+    MEMBER_MANAGE = "member.manage"
+    TOKEN_USE = "token.use"
+    TOKEN_MANAGE = "token.manage"
+    CREDENTIAL_READ = "credential.read"
+    CREDENTIAL_MANAGE = "credential.manage"
+    LINK_READ = "link.read"
+    LINK_MANAGE = "link.manage"
+    AUDIT_READ = "audit.read"
+    OPERATION_READ = "operation.read"
+    DATASET_READ = "dataset.read"
+    DATASET_PREVIEW = "dataset.preview"
+    DATASET_DOWNLOAD = "dataset.download"
+    DATASET_WRITE = "dataset.write"
+    DATASET_DELETE = "dataset.delete"
+    TRAINING_READ = "training.read"
+    TRAINING_WRITE = "training.write"
+    TRAINING_LAUNCH = "training.launch"
+    MLFLOW_READ = "mlflow.read"
+    MLFLOW_WRITE = "mlflow.write"
+    MODEL_READ = "model.read"
+    MODEL_WRITE = "model.write"
+    ENDPOINT_READ = "endpoint.read"
+    ENDPOINT_MANAGE = "endpoint.manage"
+    ENDPOINT_INVOKE = "endpoint.invoke"
+    CLUSTER_READ = "cluster.read"
+
+
+P = Permission
+
+_READ = frozenset(
+    {
+        P.PROJECT_READ,
+        P.MEMBER_READ,
+        P.TOKEN_USE,
+        P.OPERATION_READ,
+        P.DATASET_READ,
+        P.TRAINING_READ,
+        P.MLFLOW_READ,
+        P.MODEL_READ,
+        P.ENDPOINT_READ,
+        P.CLUSTER_READ,
+    }
+)
+_SCIENCE = frozenset(
+    {
+        P.DATASET_PREVIEW,
+        P.DATASET_DOWNLOAD,
+        P.DATASET_WRITE,
+        P.TRAINING_WRITE,
+        P.TRAINING_LAUNCH,
+        P.MLFLOW_WRITE,
+        P.MODEL_WRITE,
+        P.ENDPOINT_INVOKE,
+    }
+)
+_OPERATE = frozenset({P.TRAINING_LAUNCH, P.ENDPOINT_MANAGE, P.ENDPOINT_INVOKE})
+_MAINTAIN = frozenset(
+    {P.PROJECT_UPDATE, P.DATASET_DELETE, P.TOKEN_MANAGE, P.CREDENTIAL_READ, P.LINK_READ, P.AUDIT_READ}
+)
+
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.MAINTAINER: _READ | _SCIENCE | _OPERATE | _MAINTAIN,
+    Role.SCIENTIST: _READ | _SCIENCE,
+    Role.OPERATOR: _READ | _OPERATE,
+    Role.STEWARD: _READ | {P.AUDIT_READ, P.LINK_READ, P.DATASET_PREVIEW},
+    Role.VIEWER: _READ,
+}
+
+# What code running inside a training job may do with its run-scoped token: track its own run, read its data.
+RUN_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MLFLOW_WRITE, P.MODEL_READ, P.DATASET_READ, P.DATASET_DOWNLOAD})
+# What a model server may do: read the model that it serves.
+SERVING_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MODEL_READ})
+
+
+def permissions_of(role: str) -> frozenset[Permission]:
+    """Return what a role may do; an unknown role may do nothing."""
+    return ROLE_PERMISSIONS.get(role, frozenset())
