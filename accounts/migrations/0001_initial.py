@@ -4,7 +4,6 @@ import accounts.crypto.fields
 import accounts.ids
 import django.core.validators
 import django.db.models.deletion
-import django.db.models.functions.text
 from django.db import migrations, models
 
 from accounts.tenancy.migrations import DROP_FUNCTIONS, FUNCTIONS, EnableTenancy
@@ -31,7 +30,9 @@ class Migration(migrations.Migration):
                 (
                     "username",
                     models.CharField(
+                        error_messages={"unique": "This username is taken."},
                         max_length=64,
+                        unique=True,
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[a-z0-9][a-z0-9._-]*\\Z",
@@ -63,11 +64,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        django.db.models.functions.text.Lower("username"),
-                        name="accounts_user_username",
-                        violation_error_message="This username is taken.",
-                    ),
                     models.CheckConstraint(
                         condition=models.Q(("platform_role__in", ["member", "admin", "auditor"])),
                         name="accounts_user_platform_role",

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import uuid7
@@ -33,6 +32,8 @@ class User(AbstractBaseUser):
     username = models.CharField(
         _("Username"),
         max_length=64,
+        unique=True,
+        error_messages={"unique": _("This username is taken.")},
         validators=[
             RegexValidator(
                 r"\A[a-z0-9][a-z0-9._-]*\Z", _("Use lower-case letters, digits, dot, underscore and hyphen.")
@@ -56,11 +57,6 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(
-                Lower("username"),
-                name="accounts_user_username",
-                violation_error_message=_("This username is taken."),
-            ),
             models.CheckConstraint(
                 condition=models.Q(platform_role__in=[role.value for role in PlatformRole]),
                 name="accounts_user_platform_role",

@@ -1,0 +1,22 @@
+"""What has to be found before a tenant is known, through functions of the database that return ids only."""
+
+from uuid import UUID
+
+from django.db import connection
+
+
+def account_of_slug(slug: str) -> UUID | None:
+    """Return the account whose project has this slug. For operators' commands: doors go by membership or token."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT find_project(%s)", [slug])
+        row = cursor.fetchone()
+    found: UUID | None = row[0] if row else None
+    return found
+
+
+def link_of_invitation(digest: bytes) -> tuple[UUID, UUID] | None:
+    """Return `(lender's account, link)` for an invitation's digest."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lender_id, id FROM find_invitation(%s)", [digest])
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row else None
