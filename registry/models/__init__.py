@@ -1,0 +1,5 @@
+"""Rows of the registry floor."""
+
+from registry.models.blob import Blob
+
+__all__ = ["Blob"]
