@@ -4,13 +4,18 @@
 import os
 import sys
 
-# Who changes the structure of the database, and who runs the portal from the outside of any request.
-OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "showmigrations", "squashmigrations", "optimizemigration", "dbshell", "flush", "inspectdb", "up", "engines"}
-APP_COMMANDS = {"check", "collectstatic", "compilemessages", "makemessages", "spectacular", "createroles", "help", "version", "findstatic", "diffsettings"}
+# The role each command works as in the database: the least that lets it do its work.
+OWNER_COMMANDS = frozenset(
+    "dbshell inspectdb makemigrations migrate optimizemigration prepare showmigrations sqlmigrate squashmigrations".split()
+)
+APP_COMMANDS = frozenset(
+    "check collectstatic compilemessages createroles diffsettings engines findstatic help makemessages spectacular up "
+    "version web".split()
+)
 
 
 def database_role(arguments: list[str]) -> str:
-    """The database role that a command works as: the least that lets it do its work."""
+    """Return the database role of a command; operators' own commands work as workers do."""
     command = arguments[1] if len(arguments) > 1 else "help"
     if command in OWNER_COMMANDS:
         return "owner"

@@ -28,6 +28,7 @@ DATABASE_VARIABLES: dict[str, str] = {
 FILE_VARIABLES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_ROOT_KEY",
+    "PORTAL_METRICS_TOKEN",
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
     "DATABASE_SYSTEM_URL",
@@ -54,9 +55,11 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PORTAL_LOG_LEVEL")
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
     root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
+    metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
     deployment_id: UUID | None = Field(None, validation_alias="PORTAL_DEPLOYMENT_ID")
     database_role: DatabaseRole = Field("app", validation_alias="PORTAL_DATABASE_ROLE")
     database_pool_size: int = Field(16, ge=1, le=500, validation_alias="PORTAL_DATABASE_POOL_SIZE")
+    trusted_proxies: str = Field("", validation_alias="PORTAL_TRUSTED_PROXIES")
     web_workers: int = Field(2, ge=1, le=64, validation_alias="PORTAL_WEB_WORKERS")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")

@@ -1,21 +1,17 @@
-"""Request ids: one per request, in the log, in the response, and in the audit trail."""
+"""Request ids: one per request, in the log, in the response, and in the audit trail. And one log line for each."""
 
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar, Token
 
+import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_current: ContextVar[str] = ContextVar("request_id", default="")
-
-
-def current_request_id() -> str:
-    """The id of the request being served here, or an empty text outside any."""
-    return _current.get()
+_log = structlog.get_logger("portal.request")
 
 
 def choose_request_id(offered: str) -> str:
@@ -24,13 +20,13 @@ def choose_request_id(offered: str) -> str:
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, in `request.request_id`, in the log and in the response's header."""
+    """Gives each request an id, in `request.request_id`, in every log line under it and in the response's header."""
 
     sync_capable = True
     async_capable = True
 
     def __init__(
-        self, get_response: Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+        self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
     ) -> None:
         self.get_response = get_response
         if iscoroutinefunction(get_response):
@@ -38,29 +34,36 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if iscoroutinefunction(self):
-            return self._call_async(request)
-        token = self._enter(request)
-        try:
+            return self._asynchronously(request)
+        started, identifier = time.perf_counter(), self._identify(request)
+        with structlog.contextvars.bound_contextvars(request_id=identifier):
             response = self.get_response(request)
             assert isinstance(response, HttpResponseBase)
-            response[HEADER] = _current.get()
-            return response
-        finally:
-            _current.reset(token)
+            return self._finish(request, response, identifier, started)
 
-    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        token = self._enter(request)
-        try:
+    async def _asynchronously(self, request: HttpRequest) -> HttpResponseBase:
+        started, identifier = time.perf_counter(), self._identify(request)
+        with structlog.contextvars.bound_contextvars(request_id=identifier):
             answer = self.get_response(request)
             assert isinstance(answer, Awaitable)
-            response: HttpResponseBase = await answer
-            response[HEADER] = _current.get()
-            return response
-        finally:
-            _current.reset(token)
+            return self._finish(request, await answer, identifier, started)
 
     @staticmethod
-    def _enter(request: HttpRequest) -> Token[str]:
+    def _identify(request: HttpRequest) -> str:
         identifier = choose_request_id(request.headers.get(HEADER, ""))
-        request.request_id = identifier  # type: ignore[attr-defined]  # read by the doors for the audit trail
-        return _current.set(identifier)
+        request.request_id = identifier  # type: ignore[attr-defined]  # the doors read it for the audit trail
+        return identifier
+
+    @staticmethod
+    def _finish(request: HttpRequest, response: HttpResponseBase, identifier: str, started: float) -> HttpResponseBase:
+        response[HEADER] = identifier
+        match = request.resolver_match
+        # The route and not the path: paths carry tenants' names.
+        _log.info(
+            "request",
+            method=request.method,
+            route=match.route if match else None,
+            status=response.status_code,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return response

@@ -1,6 +1,5 @@
 """Django's settings, derived from the environment (portal.environment) and nothing else."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from portal import logs
 from portal.environment import WrongEnvironment, decode_root_key, parse_database_url, read_environment
 from portal.locations import (
     UnusableFolder,
@@ -108,7 +108,7 @@ DATABASE_ROLE = ENVIRONMENT.database_role
 
 
 def _database(url: str) -> dict[str, Any]:
-    """A DATABASES entry for one address; whatever else the address says goes to libpq unread."""
+    """Return a DATABASES entry for one address; whatever else the address says goes to libpq unread."""
     parameters = parse_database_url(url)
     database: dict[str, Any] = {
         "ENGINE": "django.db.backends.postgresql",
@@ -208,7 +208,6 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "portal.problems.exception_handler",
-    "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -222,7 +221,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# Request counts are labelled by route name, never by path: paths carry tenants' names and have no bound.
 PROMETHEUS_EXPORT_MIGRATIONS = False
+METRICS_TOKEN = ENVIRONMENT.metrics_token.get_secret_value() if ENVIRONMENT.metrics_token else ""
 
-os.environ.setdefault("TZ", "UTC")
+LOGGING = logs.configure(ENVIRONMENT.log_level)
