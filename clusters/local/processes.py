@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -107,15 +107,17 @@ def proportional_bytes(pids: list[int]) -> int:
     return total
 
 
-def kill_tree(root: int, *, deadline: float = 10.0) -> bool:
+def kill_tree(root: int, reaped: Callable[[int, int], None], *, deadline: float = 10.0) -> bool:
     """SIGKILL everything below `root`, again and again until nothing is left; False after `deadline` seconds.
 
-    Each round first stops all of them: a fork bomb that is stopped cannot outrun the killing.
+    Each round first stops all of them: a fork bomb that is stopped cannot outrun the killing. Children of the caller that
+    end meanwhile are told to `reaped(pid, wait status)`.
     """
     until = time.monotonic() + deadline
     while time.monotonic() < until:
         alive = [pid for pid in descendants(root) if (found := _stat(pid)) is not None and found[0] not in "ZX"]
-        reap()
+        for pid, status in reap().items():
+            reaped(pid, status)
         if not alive:
             return True
         for number in (signal.SIGSTOP, signal.SIGKILL):

@@ -137,15 +137,17 @@ class Shim:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.child, signal.SIGKILL)
         if not self._has_init():
-            processes.kill_tree(os.getpid())
-            self._reap()
+            processes.kill_tree(os.getpid(), self._on_reaped)
 
     def _reap(self) -> None:
         for pid, status in processes.reap().items():
-            if pid == self.child:
-                self.ended = True
-                if not self._has_init():
-                    self.status = status
+            self._on_reaped(pid, status)
+
+    def _on_reaped(self, pid: int, status: int) -> None:
+        if pid == self.child:
+            self.ended = True
+            if not self._has_init():
+                self.status = status
 
     def _read_output(self) -> bool:
         """Take one portion of output; False at its end."""
@@ -179,7 +181,7 @@ class Shim:
             self.status = message["status"]
 
     def _finish(self, cgroup: Cgroup | None) -> None:
-        processes.kill_tree(os.getpid())
+        processes.kill_tree(os.getpid(), self._on_reaped)
         for descriptor, read in ((self.output, self._read_output), (self.report, self._read_reports)):
             until = time.monotonic() + 5
             while select.select([descriptor], [], [], 0)[0] and time.monotonic() < until and read():
