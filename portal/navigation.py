@@ -1,4 +1,4 @@
-"""The side navigation, as one table. An item shows when its page exists in the URL table and the reader may open it."""
+"""The side navigation, as one table: an item shows when its page exists and the reader may open it."""
 
 from typing import Any, NamedTuple
 
