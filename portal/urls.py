@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="portal/api_browser.html"),
         name="api-browser",
     ),
+    path("i18n/", include("django.conf.urls.i18n")),
     *_included("api_urls", "api/v1/"),
     *_included("urls", ""),
 ]
