@@ -303,3 +303,9 @@ def progress(value: float | None, state: object = "running", label: object = "")
     name = str(getattr(state, "value", state)).lower()
     tone = {"succeeded": "is-done", "finished": "is-done", "failed": "is-bad"}.get(name, "")
     return {"value": 1.0 if tone == "is-done" else value, "tone": tone, "label": label}
+
+
+@register.filter
+def can(grant: Any, permission: str) -> bool:
+    """Whether the reader may do this here: `{% if grant|can:"dataset.write" %}`. Without a grant: no."""
+    return bool(grant) and grant.can(permission)
