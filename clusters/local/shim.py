@@ -23,6 +23,8 @@ from clusters.local.spec import WorkloadSpec
 from clusters.local.state import State
 
 CHECK_SECONDS = 0.25
+RELAXED_CHECK_SECONDS = 1.0
+"""Between two looks where the kernel itself holds the memory limit (a control group)."""
 ABANDONED_SECONDS = 15 * 60
 """With no sign of an agent for so long the portal is gone from this machine: the workload ends too."""
 
@@ -72,13 +74,14 @@ class Shim:
 
     def _watch(self, cgroup: Cgroup | None) -> None:
         watch = limits.Watch(self.spec.limits, self.child, (sandbox.files(self.spec), sandbox.tmp(self.spec)))
+        interval = CHECK_SECONDS if cgroup is None else RELAXED_CHECK_SECONDS
         heartbeat, heard = 0.0, time.monotonic()
         poll = select.poll()
         for descriptor in (self.wake, self.output, self.report):
             poll.register(descriptor, select.POLLIN)
         check_at = 0.0
         while not self.ended:
-            ready = {descriptor for descriptor, _ in poll.poll(CHECK_SECONDS * 1000)}
+            ready = {descriptor for descriptor, _ in poll.poll(CHECK_SECONDS * 1000 if self.stop_at else interval * 1000)}
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
@@ -91,7 +94,7 @@ class Shim:
             self._stop_if_due(now)
             if now < check_at:
                 continue
-            check_at = now + CHECK_SECONDS
+            check_at = now + interval
             if self.kill_at is None and not self.ended:
                 over = watch.exceeded() or ("memory" if cgroup is not None and cgroup.out_of_memory() else None)
                 if over:
