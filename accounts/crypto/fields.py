@@ -110,6 +110,9 @@ class SealedField(_Field):
     def get_internal_type(self) -> str:
         return "BinaryField"
 
+    def get_default(self) -> None:
+        """A new row holds nothing yet; saving it so violates NOT NULL."""
+
     def place(self, row: models.Model) -> Place:
         """Return where this field of `row` lives."""
         return Place(row.account_id, row._meta.label, row.pk, self.attname)  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.crypto import box
 from accounts.crypto.errors import SealError
 from accounts.crypto.root import account_key_context, root_key
-from accounts.tenancy import require_account
+from accounts.tenancy import current_scope, require_account
+from accounts.tenancy.scope import Scope
 
 ACTIVE = "active"
 RETIRED = "retired"
@@ -24,7 +26,7 @@ RETIRED = "retired"
 class KeyCache:
     """Unwrapped account keys, for a short while: a key management service would be a network call away.
 
-    An entry counts only for the very wrapped bytes it was made from. The row is read each time, so a
+    An entry counts only for the very wrapped bytes it was made from. The row is read in each scope, so a
     destroyed key stops working in every process at once, and a key of a rolled back transaction is never
     mistaken for its successor.
     """
@@ -67,6 +69,7 @@ class KeyCache:
             self._entries.clear()
 
 
+_known: ContextVar[tuple[Scope | None, dict[int, bytes]] | None] = ContextVar("account_keys", default=None)
 cache = KeyCache(size=256, seconds=60)
 
 
@@ -80,6 +83,7 @@ def create_account_key(account_id: UUID) -> int:
     version: int = (rows.aggregate(latest=Max("version"))["latest"] or 0) + 1
     key = os.urandom(box.KEY_BYTES)
     rows.filter(state=ACTIVE).update(state=RETIRED)
+    _known.set(None)
     rows.create(
         version=version,
         wrapped=root_key().wrap(key, account_key_context(account_id, version)),
@@ -99,10 +103,28 @@ def active_key(account_id: UUID) -> tuple[int, bytes]:
 
 def key_of_version(account_id: UUID, version: int) -> bytes:
     """Return the bytes of one version of the account's key; raise `SealError` where there is none."""
-    wrapped = _rows(account_id).filter(version=version).values_list("wrapped", flat=True).first()
-    if wrapped is None:
-        raise SealError
-    return _unwrapped(account_id, version, bytes(wrapped))
+    rows = _rows(account_id)
+    known = _rows_of_scope()
+    if version not in known:
+        wrapped = rows.filter(version=version).values_list("wrapped", flat=True).first()
+        if wrapped is None:
+            raise SealError
+        known[version] = bytes(wrapped)
+    return _unwrapped(account_id, version, known[version])
+
+
+def _rows_of_scope() -> dict[int, bytes]:
+    """The wrapped keys read since this scope was opened: a hundred sealed values on a page read it once.
+
+    Only for opening. What seals is always read afresh: after a savepoint is rolled back, its new key is
+    lost.
+    """
+    opened = current_scope()
+    known = _known.get()
+    if known is None or known[0] is not opened:
+        known = (opened, {})
+        _known.set(known)
+    return known[1]
 
 
 @sensitive_variables("key")

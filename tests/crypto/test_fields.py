@@ -1,0 +1,130 @@
+"""A sealed field: assigned in clear, stored sealed, and never shown by accident."""
+
+import copy
+import json
+import pickle
+
+import pytest
+from django.core import serializers
+from django.core.exceptions import FieldError
+from django.db import connection, transaction
+from django.forms import modelform_factory
+from rest_framework.serializers import ModelSerializer
+
+from accounts.crypto import SealError
+from accounts.models import Account, Credential
+from accounts.tenancy import scope
+
+SECRET = b"AKIA-not-a-real-key"
+
+
+def a_credential(name: str = "lake") -> Credential:
+    credential = Credential(name=name, kind=Credential.Kind.S3, created_by_label="alice")
+    credential.secret = SECRET
+    credential.save(force_insert=True)
+    return credential
+
+
+def test_it_is_stored_sealed_and_reveals_again(account: Account) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT secret FROM accounts_credential WHERE id = %s", [credential.pk])
+            stored = bytes(cursor.fetchone()[0])
+        assert SECRET not in stored
+        assert credential.secret.reveal() == SECRET
+        assert Credential.objects.get(pk=credential.pk).secret.reveal() == SECRET
+        assert Credential.objects.defer("secret").get(pk=credential.pk).secret.reveal() == SECRET
+
+
+def test_a_new_value_replaces_it_and_other_saves_leave_it(account: Account) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        again = Credential.objects.get(pk=credential.pk)
+        again.name = "warehouse"
+        again.save()
+        credential.refresh_from_db()
+        assert (credential.name, credential.secret.reveal()) == ("warehouse", SECRET)
+        again.secret = b"rotated"
+        again.save(update_fields=["secret"])
+        credential.refresh_from_db()
+        assert credential.secret.reveal() == b"rotated"
+
+
+def test_bulk_create_seals_each_to_its_row(account: Account) -> None:
+    with scope(account.pk):
+        rows = [
+            Credential(name=name, kind="git", created_by_label="a", secret=name.encode()) for name in "xy"
+        ]
+        Credential.objects.bulk_create(rows)
+        assert {row.name: row.secret.reveal() for row in Credential.objects.all()} == {"x": b"x", "y": b"y"}
+
+
+def test_swapped_between_rows_it_does_not_open(account: Account) -> None:
+    with scope(account.pk):
+        mine, yours = a_credential("mine"), a_credential("yours")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE accounts_credential SET secret = other.secret "
+                "FROM accounts_credential other WHERE other.id = %s AND accounts_credential.id = %s",
+                [yours.pk, mine.pk],
+            )
+        mine.refresh_from_db()
+        with pytest.raises(SealError):
+            mine.secret.reveal()
+        with pytest.raises(ValueError, match="belongs to its row"):
+            mine.secret = yours.secret
+
+
+def test_nothing_shows_it(account: Account) -> None:
+    with scope(account.pk):
+        saved = a_credential()
+        unsaved = Credential(name="new", kind="s3", created_by_label="a", secret=SECRET)
+        for credential in (saved, unsaved, Credential.objects.get(pk=saved.pk)):
+            shown = [
+                str(credential.secret),
+                repr(credential.secret),
+                f"{credential.secret}",
+                repr(vars(credential)),
+            ]
+            assert not any("AKIA" in text for text in shown)
+            assert credential.secret != SECRET
+            with pytest.raises(TypeError):
+                json.dumps(credential.secret)
+            with pytest.raises(TypeError):
+                bytes(credential.secret)
+            with pytest.raises(TypeError):
+                pickle.dumps(credential)
+            with pytest.raises(TypeError):
+                pickle.dumps(credential.secret)
+        assert "AKIA" not in repr(list(Credential.objects.values("secret")))
+        assert copy.deepcopy(saved).secret.reveal() == SECRET
+
+
+def test_serializers_and_forms_refuse_it(account: Account) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        with pytest.raises(TypeError, match="not serialized"):
+            serializers.serialize("json", [credential])
+        assert "secret" not in modelform_factory(Credential, fields="__all__").base_fields
+
+        class Everything(ModelSerializer[Credential]):
+            class Meta:
+                model = Credential
+                fields = "__all__"
+
+        with pytest.raises(TypeError, match="not serialized"):
+            print(Everything(credential).data)
+
+
+def test_it_is_not_searched_and_not_set_past_its_row(account: Account) -> None:
+    with scope(account.pk):
+        a_credential()
+        assert Credential.objects.filter(secret__isnull=False).count() == 1
+        for lookup in ({"secret": SECRET}, {"secret__contains": b"A"}, {"secret__startswith": b"A"}):
+            with pytest.raises(FieldError):
+                Credential.objects.filter(**lookup).exists()
+        with pytest.raises(TypeError, match="sealed to the row"), transaction.atomic():
+            Credential.objects.update(secret=b"for all rows")
+        with pytest.raises(TypeError, match="takes bytes"):
+            Credential(secret="text")
