@@ -1,13 +1,15 @@
 """The side navigation, as one table: an item shows when its page exists and the reader may open it."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.urls import Resolver404, resolve
-from django.utils.functional import _StrPromise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import PlatformRole
 from projects.doors.grant import Grant
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 class Item(NamedTuple):
