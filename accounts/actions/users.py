@@ -72,3 +72,17 @@ def set_password(user: User, password: str) -> None:
         user.must_change_password = False
         user.save(update_fields=["password", "must_change_password"])
         audit.record("user.password", user)
+
+
+def save_preferences(user: User, *, name: str, email: str, language: str, theme: str) -> User:
+    """Change how a person is called, and how pages look to them. Raises `Invalid`."""
+    user.name, user.email, user.language, user.theme = name, email, language, theme
+    try:
+        user.full_clean(validate_unique=False)
+    except ValidationError as error:
+        errors = _field_errors(error)
+        raise Invalid("user.invalid", _("The profile was not saved."), errors=errors) from None
+    with transaction.atomic():
+        user.save(update_fields=["name", "email", "language", "theme"])
+        audit.record("user.update", user)
+    return user

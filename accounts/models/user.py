@@ -18,6 +18,21 @@ class PlatformRole(models.TextChoices):
     AUDITOR = "auditor", _("Platform auditor")
 
 
+class Language(models.TextChoices):
+    """The languages that pages speak, each called by its own name."""
+
+    ENGLISH = "en", "English"
+    KOREAN = "ko", "한국어"
+
+
+class Theme(models.TextChoices):
+    """Light or dark, or as the person's system says."""
+
+    SYSTEM = "system", _("As the system")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class UserManager(BaseUserManager["User"]):
     """Finds people by username, whatever its case."""
 
@@ -45,7 +60,8 @@ class User(AbstractBaseUser):
     platform_role = models.CharField(
         _("Platform role"), max_length=16, choices=PlatformRole, default=PlatformRole.MEMBER
     )
-    language = models.CharField(_("Language"), max_length=8, default="en")
+    language = models.CharField(_("Language"), max_length=8, choices=Language, default=Language.ENGLISH)
+    theme = models.CharField(_("Theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     must_change_password = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

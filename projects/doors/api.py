@@ -13,7 +13,7 @@ from accounts import audit
 from accounts.errors import MethodNotAllowed
 from projects.doors.door import open_door
 from projects.doors.grant import Grant
-from projects.doors.identity import Identity, Origin, by_header, by_session, sign_in_first
+from projects.doors.identity import Identity, Origin, by_header, by_session, password_first, sign_in_first
 
 
 class PortalAuthentication(BaseAuthentication):
@@ -27,6 +27,7 @@ class PortalAuthentication(BaseAuthentication):
         identity = by_session(user) if user is not None else Identity()
         if identity.anonymous:
             return None
+        password_first(identity)
         SessionAuthentication().enforce_csrf(request)
         return user, identity
 

@@ -28,7 +28,7 @@ from accounts.problems import CONTENT_TYPE, headers as problem_headers, problem
 from accounts.tenancy import scope
 from projects.doors.door import SAFE_METHODS, open_door
 from projects.doors.grant import Grant
-from projects.doors.identity import Identity, Origin, by_header, by_session
+from projects.doors.identity import Identity, Origin, by_header, by_session, password_first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -199,6 +199,7 @@ def identify(request: AsgiRequest) -> Identity:
     if not django_request.META["HTTP_ORIGIN"]:
         del django_request.META["HTTP_ORIGIN"]
     identity = by_session(get_user(django_request))
+    password_first(identity)
     if not identity.anonymous and request.method not in SAFE_METHODS:
         check = CsrfViewMiddleware(lambda _request: None)  # type: ignore[arg-type,return-value]
         check.process_request(django_request)

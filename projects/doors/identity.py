@@ -6,34 +6,27 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.audit import ANONYMOUS, Actor
-from accounts.errors import Unauthenticated
+from accounts.errors import Forbidden, Unauthenticated
 from accounts.models import User
+from accounts.origin import Origin
 
 TOKEN_PREFIX = "mlp_"
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """From where a request came, for the audit log."""
-
-    via: str
-    request_id: str = ""
-    ip: str = ""
-    user_agent: str = ""
-
-    @classmethod
-    def of(cls, request: HttpRequest, via: str) -> "Origin":
-        """Read the origin off a Django request; `request.request_id` and `request.client_ip` come from middleware."""
-        return cls(
-            via,
-            getattr(request, "request_id", ""),
-            getattr(request, "client_ip", None) or request.META.get("REMOTE_ADDR", "") or "",
-            request.headers.get("User-Agent", ""),
-        )
+__all__ = [
+    "TOKEN_PREFIX",
+    "Identity",
+    "Origin",
+    "bad_token",
+    "by_header",
+    "by_session",
+    "by_token",
+    "digest_of",
+    "password_first",
+    "sign_in_first",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +97,12 @@ def sign_in_first() -> Unauthenticated:
     return Unauthenticated(
         "auth.required", _("Sign in, or send an API token as “Authorization: Bearer mlp_…”.")
     )
+
+
+def password_first(identity: Identity) -> None:
+    """Refuse a session that was opened with a one-time password, until its person has chosen one of their own."""
+    if identity.user is not None and identity.user.must_change_password:
+        raise Forbidden(
+            "password.change_first",
+            _("You signed in with a one-time password. Choose a password of your own at /password/ first."),
+        )
