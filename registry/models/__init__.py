@@ -1,7 +1,20 @@
 """Rows of the registry floor."""
 
 from registry.models.blob import Blob
+from registry.models.dataset import Dataset, DatasetFile, DatasetUpload, DatasetVersion, FileProfile
 from registry.models.endpoint import Endpoint, Revision
 from registry.models.training import TrainingJob, TrainingProject, TrainingSource
 
-__all__ = ["Blob", "Endpoint", "Revision", "TrainingJob", "TrainingProject", "TrainingSource"]
+__all__ = [
+    "Blob",
+    "Dataset",
+    "DatasetFile",
+    "DatasetUpload",
+    "DatasetVersion",
+    "Endpoint",
+    "FileProfile",
+    "Revision",
+    "TrainingJob",
+    "TrainingProject",
+    "TrainingSource",
+]
