@@ -23,6 +23,11 @@ def database_role(arguments: list[str]) -> str:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["up"]:
+        # The supervisor stays small: it never loads Django.
+        from portal.supervisor.up import main as up
+
+        sys.exit(up())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     os.environ.setdefault("PORTAL_DATABASE_ROLE", database_role(sys.argv))
     from django.core.management import execute_from_command_line

@@ -1,12 +1,12 @@
 """One web process: uvicorn with uvloop on a socket it is given, or on an address of its own."""
 
-import os
 import socket
 
 import uvicorn
 from django.conf import settings
 
 from portal.environment import Environment
+from portal.listener import listen
 
 
 def serve(descriptor: int | None) -> int:
@@ -33,19 +33,3 @@ def serve(descriptor: int | None) -> int:
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 1
-
-
-def listen(address: str, port: int) -> socket.socket:
-    """A listening TCP socket; OSError where the address is taken or not ours."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":
-            # Without it, a port is refused for a minute after its last connection closed.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener

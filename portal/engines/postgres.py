@@ -1,16 +1,19 @@
 """The embedded PostgreSQL server: made once, started as a child, reached over a Unix socket by peer identity."""
 
 import os
+import pwd
+import re
 import shutil
 import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -18,14 +21,14 @@ from portal.engines import roles
 from portal.engines.account import EngineUser, engine_user
 from portal.engines.binaries import postgres_programs, shared_folder
 from portal.engines.errors import EngineError
-from portal.engines.processes import spawn
+from portal.engines.processes import Program, spawn, stop
 from portal.locations import PORT, Locations, make_private
 
 SUPERUSER = "portal_superuser"
 _CONFIGURATION = """\
 listen_addresses = ''
-unix_socket_permissions = 0777
 max_connections = 120
+log_error_verbosity = 'terse'
 shared_buffers = 64MB
 max_wal_size = 512MB
 password_encryption = 'scram-sha-256'
@@ -123,33 +126,41 @@ class Postgres:
             path.chmod(0o600)
 
     def _identities(self) -> str:
-        import pwd
+        return f"portal {pwd.getpwuid(os.geteuid()).pw_name} all\n"
 
-        people = {pwd.getpwuid(os.geteuid()).pw_name}
-        return "".join(f"portal {person} all\n" for person in sorted(people))
+    def program(self) -> Program:
+        """Return how to run the server. It gets no variable of ours; SIGINT is its fast, clean shutdown."""
+        binary = postgres_programs(self.user) / "postgres"
+        return Program(
+            name="postgres",
+            command=(
+                *(str(binary), "-D", str(self.data.resolve())),
+                *("-k", str(self.places.postgres_sockets), "-p", str(PORT)),
+            ),
+            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGINT,
+            patience=15.0,
+            become=self.user.spawn_arguments(),
+            # What a client did wrong is that client's to report; and a shutdown ends connections.
+            loud=re.compile(r"\b(FATAL|PANIC):  (?!terminating connection due to administrator command)"),
+            before=self._before,
+        )
 
-    def start(self, environment: Mapping[str, str] | None = None, log: Path | None = None) -> None:
-        """Start the server as our child. Only the main thread may call this."""
+    def _before(self) -> None:
         self._configure()
         self._refuse_survivor()
-        output = open(log, "ab") if log else None  # noqa: SIM115  # handed to the child, closed below
-        try:
-            self.process = spawn(
-                [postgres_programs(self.user) / "postgres", "-D", self.data.resolve(), "-k", self.places.postgres_sockets, "-p", str(PORT)],
-                environment={"PATH": os.defpath, "LC_ALL": "C", **(environment or {})},
-                death_signal=signal.SIGINT,
-                output=output or subprocess.DEVNULL,
-                **self.user.spawn_arguments(),
-            )
-        finally:
-            if output:
-                output.close()
 
     def _recorded_pid(self) -> int | None:
         try:
             return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return None
+
+    def _says_ready(self) -> bool:
+        """Whether the pid file's status line says so: a connection before that is an error in the server's log."""
+        lines = (self.data / "postmaster.pid").read_text().splitlines()
+        return len(lines) >= 8 and lines[7].strip() == "ready"
 
     def _refuse_survivor(self, patience: float = 5.0) -> None:
         """Wait for a server whose supervisor was killed to end; it was asked to by the kernel."""
@@ -171,7 +182,7 @@ class Postgres:
 
     def is_ready(self) -> bool:
         """Whether our child answers a query."""
-        if self.process is None or self._recorded_pid() != self.process.pid:
+        if self.process is None or self._recorded_pid() != self.process.pid or not self._says_ready():
             return False
         try:
             with self.connect("postgres") as connection:
@@ -197,38 +208,23 @@ class Postgres:
             for statement in roles.database_statements(database):
                 connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
 
-    def stop(self, patience: float = 10.0) -> None:
-        """Fast shutdown: clients are disconnected, everything committed is on disk."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(patience)
-
     @contextmanager
     def running(self) -> Iterator["Postgres"]:
         """Prepared, started, ready, bootstrapped; stopped at the end."""
         self.prepare()
-        self.start(log=_log(self.places))
+        program = self.program()
+        with open(make_private(self.places.logs) / "postgres.log", "ab") as log:
+            self.process = spawn(program, log)
         try:
             self.wait_ready()
             self.bootstrap()
             yield self
         finally:
-            self.stop()
-
-
-def _log(places: Locations) -> Path:
-    return make_private(places.logs) / "postgres.log"
+            stop(self.process, program)
 
 
 def _is_postgres(pid: int) -> bool:
     """Whether a process with this id lives and is a PostgreSQL server: pids are reused, zombies linger."""
-    import psutil
-
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and process.name() == "postgres"

@@ -1,7 +1,6 @@
 """The embedded Redis server: wakes workers, keeps nothing."""
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import redis
 from portal.engines.account import engine_user
 from portal.engines.binaries import redis_program
 from portal.engines.errors import EngineError
-from portal.engines.processes import spawn
+from portal.engines.processes import Program, spawn, stop
 from portal.locations import Locations, make_private
 
 
@@ -37,9 +36,8 @@ class Redis:
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
         self.user.own(self.socket.parent)
 
-    def start(self, log: Path | None = None) -> None:
-        """Start the server as our child. Only the main thread may call this."""
-        self.socket.unlink(missing_ok=True)
+    def program(self) -> Program:
+        """Return how to run the server: no port, no file, a bound on its memory."""
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -51,18 +49,17 @@ class Redis:
             "maxmemory": "256mb",
             "loglevel": "warning",
         }
-        output = open(log, "ab") if log else None  # noqa: SIM115  # handed to the child, closed below
-        try:
-            self.process = spawn(
-                [redis_program(self.user), *(part for name, value in options.items() for part in (f"--{name}", value))],
-                environment={"PATH": os.defpath, "LC_ALL": "C"},
-                death_signal=signal.SIGTERM,
-                output=output or subprocess.DEVNULL,
-                **self.user.spawn_arguments(),
-            )
-        finally:
-            if output:
-                output.close()
+        return Program(
+            name="redis",
+            command=(
+                str(redis_program(self.user)),
+                *(part for name, value in options.items() for part in (f"--{name}", value)),
+            ),
+            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            patience=5.0,
+            become=self.user.spawn_arguments(),
+            before=lambda: self.socket.unlink(missing_ok=True),
+        )
 
     def is_ready(self) -> bool:
         """Whether our child answers; the process id in its answer tells it from an old one."""
@@ -84,24 +81,15 @@ class Redis:
                 raise EngineError(f"Redis did not become ready within {patience:.0f} s")
             time.sleep(0.03)
 
-    def stop(self, patience: float = 5.0) -> None:
-        """End the server; it has nothing to save."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(patience)
-
     @contextmanager
     def running(self) -> Iterator["Redis"]:
         """Prepared, started, ready; stopped at the end."""
         self.prepare()
-        self.start(log=make_private(self.places.logs) / "redis.log")
+        program = self.program()
+        with open(make_private(self.places.logs) / "redis.log", "ab") as log:
+            self.process = spawn(program, log)
         try:
             self.wait_ready()
             yield self
         finally:
-            self.stop()
+            stop(self.process, program)
