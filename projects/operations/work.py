@@ -9,11 +9,12 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Actor, Target
+from accounts.models import User
 from accounts.tenancy import scope
 from projects.models import Membership, Operation, State
 from projects.operations import log as operation_log
@@ -159,7 +160,9 @@ def run(account_id: UUID, operation_id: UUID) -> None:
         return
     operation = work.operation
     actor = Actor(operation.actor_kind, operation.actor_id, operation.actor_label, operation.on_behalf_of)
-    with audit.acting_as(actor, via="task"):
+    # Sentences that end up on the row are in the language of whoever asked.
+    language = User.objects.filter(pk=operation.user_id).values_list("language", flat=True).first() or "en"
+    with audit.acting_as(actor, via="task"), translation.override(language):
         try:
             _step(work)
         except LeaseLost:

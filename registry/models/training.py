@@ -6,6 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.crypto.fields import SealedField
 from accounts.tenancy.models import TenantForeignKey, TenantModel
 from projects.models import Operation
 from registry.models.blob import Blob
@@ -44,7 +45,8 @@ class TrainingProject(TenantModel):
 class TrainingSource(TenantModel):
     """One immutable snapshot of a training project's code: an uploaded archive, or a commit of a git repository.
 
-    `content` is a zip of the folder in the blob store; `entry_points` maps each entry point to its parameters as
+    `content` is a zip of the folder in the blob store, `size` its unpacked bytes; `documents` are the files that say
+    how it is launched (JSON: name to text). `entry_points` maps each entry point to its parameters as
     `{name: {"type": …, "default": …}}`; `python` and `requirements` describe the environment it runs in.
     """
 
@@ -58,9 +60,11 @@ class TrainingSource(TenantModel):
     git_url = models.CharField(max_length=500, blank=True)
     commit = models.CharField(max_length=40, blank=True)
     content = TenantForeignKey(Blob, models.PROTECT, related_name="+")
+    documents = SealedField()
     entry_points = models.JSONField(default=dict)
     python = models.CharField(max_length=16, blank=True)
     requirements = models.JSONField(default=list)
+    size = models.PositiveBigIntegerField(default=0)
     created_by_label = models.CharField(max_length=160)
     created_at = models.DateTimeField(auto_now_add=True)
 

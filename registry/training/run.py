@@ -1,0 +1,128 @@
+"""The operation `training.run`: make the MLflow run, have the workload run, follow it, and end both."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
+
+from accounts import audit
+from accounts.audit import Target
+from accounts.errors import PortalError
+from clusters import workloads
+from clusters.models import Workload
+from projects.actions.tokens import revoke_workload_tokens
+from projects.operations import Again, Done, Failed, Work
+from projects.operations.registry import Cancelled
+from registry.models import TrainingJob
+from registry.training import tracking
+from registry.training.launch import Limits, internal_url
+from registry.training.workload import OWNER, workload_request
+
+# The agent wakes the operation when something changes; this is for when its word is lost.
+LOOK_AGAIN = 5.0
+
+
+def advance(work: Work) -> Done | Again:
+    """Take the next step of a job."""
+    with work.scope():
+        job = _job(work)
+    if not job.run_id:
+        if work.cancel_requested:
+            raise Cancelled
+        work.stage(noop("Preparing the run"), 0.02)
+        _make_run(work, job)
+    workload = _workload(work, job)
+    if workload is None:
+        if work.cancel_requested:
+            tracking.end_run(job, "KILLED")
+            raise Cancelled
+        _start(work, job)
+        return Again(LOOK_AGAIN)
+    if work.cancel_requested and workload.desired == Workload.Desired.RUNNING:
+        with work.scope():
+            workloads.stop(workload)
+        work.stage(noop("Stopping"))
+        return Again(LOOK_AGAIN)
+    return _follow(work, job, workload)
+
+
+def _job(work: Work) -> TrainingJob:
+    try:
+        return TrainingJob.objects.select_related("source__project", "operation").get(pk=work.payload["job"])
+    except TrainingJob.DoesNotExist:
+        raise Failed(_("The job's row is gone.")) from None
+
+
+def _make_run(work: Work, job: TrainingJob) -> None:
+    operation = work.operation
+    run = tracking.ensure_run(job, operation.on_behalf_of or operation.actor_label)
+    with work.scope():
+        work.heartbeat()
+        TrainingJob.objects.filter(pk=job.pk).update(run_id=run.id, experiment_id=run.experiment_id)
+    job.run_id, job.experiment_id = run.id, run.experiment_id
+    work.log(_("MLflow run %(run)s in experiment “%(name)s”.") % {"run": run.id, "name": job.experiment_name})
+
+
+def _workload(work: Work, job: TrainingJob) -> Workload | None:
+    with work.scope():
+        return workloads.find(OWNER, job.pk)
+
+
+def _start(work: Work, job: TrainingJob) -> None:
+    with work.scope():
+        work.heartbeat()
+        workload = workloads.start(work.account_id, workload_request(job, internal_url(), Limits(**job.limits)))
+        TrainingJob.objects.filter(pk=job.pk).update(workload_id=workload.pk)
+    work.stage(noop("Waiting for the machine"), 0.05)
+
+
+STAGES = {
+    Workload.Phase.PENDING: (noop("Waiting for the machine"), 0.05),
+    Workload.Phase.PREPARING: (noop("Preparing files and environment"), 0.15),
+    Workload.Phase.STARTING: (noop("Starting"), 0.35),
+    Workload.Phase.RUNNING: (noop("Training"), 0.4),
+    Workload.Phase.UNKNOWN: (noop("The machine does not answer"), None),
+}
+
+
+def _follow(work: Work, job: TrainingJob, workload: Workload) -> Done | Again:
+    phase = workload.phase
+    if phase == Workload.Phase.SUCCEEDED:
+        return _finish(work, job)
+    if phase in (Workload.Phase.FAILED, Workload.Phase.STOPPED):
+        with work.scope():
+            revoke_workload_tokens(workload.pk)
+        if work.cancel_requested:
+            tracking.end_run(job, "KILLED")
+            raise Cancelled
+        tracking.end_run(job, "FAILED")
+        raise Failed(workload.reason or _("The training program ended with an error; its log says which."))
+    name, progress = STAGES[Workload.Phase(phase)]
+    if name != work.operation.stage:
+        work.stage(name, progress)
+    return Again(LOOK_AGAIN)
+
+
+def _finish(work: Work, job: TrainingJob) -> Done:
+    work.stage(noop("Registering the model") if job.register_as else noop("Closing the run"), 0.95)
+    with work.scope():
+        if job.workload_id:
+            revoke_workload_tokens(job.workload_id)
+    tracking.end_run(job, "FINISHED")
+    result: dict[str, object] = {"run_id": job.run_id, "experiment_id": job.experiment_id, "job": job.number}
+    if job.register_as:
+        try:
+            version, made = tracking.register_model(job)
+        except PortalError as error:
+            if error.status < 500:
+                raise Failed(str(error)) from error
+            raise
+        if made:
+            label = f"{version.name} v{version.version}"
+            with work.scope():
+                audit.record(
+                    "model.register",
+                    Target("modelversion", f"{version.name}/{version.version}", label),
+                    detail={"run": job.run_id, "job": job.number},
+                )
+        result["model"] = {"name": version.name, "version": version.version}
+        work.log(_("Registered as %(name)s, version %(version)d.") % {"name": version.name, "version": version.version})
+    return Done(result)
