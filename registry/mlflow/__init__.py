@@ -1,1 +1,3 @@
-"""MLflow behind the portal: how its server is run, the client that speaks to it, and the gateway for stock clients."""
+"""MLflow behind the portal: how its server is run, the client that speaks to it, and the gateway for stock
+clients.
+"""

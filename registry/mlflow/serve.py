@@ -1,9 +1,10 @@
-"""The MLflow process itself: brings its schema up to date, then serves on a Unix socket that only its owner may open.
+"""The MLflow process itself: brings its schema up to date, then serves on a Unix socket that only its owner
+may open.
 
-Run as `python -m registry.mlflow.serve --uds PATH` with the environment that `registry.mlflow.server` lists. It imports
-nothing of Django: in production it is an image of its own. Three things that `uvicorn mlflow.server.fastapi_app:app`
-alone would not do: the schema is migrated before the first request instead of within it, two servers that start at once
-take turns, and the socket is not open to every user of the machine.
+Run as `python -m registry.mlflow.serve --uds PATH` with the environment that `registry.mlflow.server` lists.
+It imports nothing of Django: in production it is an image of its own. Three things that `uvicorn
+mlflow.server.fastapi_app:app` alone would not do: the schema is migrated before the first request instead of
+within it, two servers that start at once take turns, and the socket is not open to every user of the machine.
 """
 
 import argparse
@@ -34,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     path: Path = parser.parse_args(arguments).uds
     os.umask(0o077)
     warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
 
     migrate(os.environ["_MLFLOW_SERVER_FILE_STORE"])
     import uvicorn
@@ -63,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def migrate(url: str) -> None:
-    """Make or upgrade MLflow's tables; safe when several servers start at once or an earlier attempt was killed."""
+    """Make or upgrade MLflow's tables; safe when several servers start at once or an earlier attempt was
+    killed.
+    """
     from mlflow.store.db import utils
 
     engine = utils.create_sqlalchemy_engine_with_retry(url)

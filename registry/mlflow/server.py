@@ -1,6 +1,8 @@
-"""How the supervisor starts MLflow: one process on a Unix socket, PostgreSQL behind it, artifacts in a folder.
+"""How the supervisor starts MLflow: one process on a Unix socket, PostgreSQL behind it, artifacts in a
+folder.
 
-The process never inherits the portal's environment: what it needs is listed here, and nothing else reaches it.
+The process never inherits the portal's environment: what it needs is listed here, and nothing else reaches
+it.
 """
 
 import os
@@ -19,8 +21,9 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CE
 def launch_spec() -> tuple[list[str], dict[str, str]]:
     """Return the command line and the complete environment of the MLflow process.
 
-    The command listens on `settings.MLFLOW_SOCKET` once the schema is up to date; run it in the portal's own folder,
-    so that `registry` can be imported. The database address is in the environment, never in the command line.
+    The command listens on `settings.MLFLOW_SOCKET` once the schema is up to date; run it in the portal's own
+    folder, so that `registry` can be imported. The database address is in the environment, never in the
+    command line.
     """
     command = [sys.executable, "-m", "registry.mlflow.serve", "--uds", str(settings.MLFLOW_SOCKET)]
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -60,8 +63,8 @@ def launch_spec() -> tuple[list[str], dict[str, str]]:
 def sqlalchemy_url(url: str) -> str:
     """Translate a libpq address (`postgresql://…`, Unix sockets included) for SQLAlchemy with psycopg 3.
 
-    libpq reads the address first, so percent-encoded hosts, several hosts and options mean what they mean to it.
-    Raises `psycopg.ProgrammingError` where libpq refuses.
+    libpq reads the address first, so percent-encoded hosts, several hosts and options mean what they mean to
+    it. Raises `psycopg.ProgrammingError` where libpq refuses.
     """
     parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     user = quote(parameters.pop("user", ""), safe="")
