@@ -19,6 +19,7 @@ from accounts.errors import Unprocessable
 MAX_BYTES = 256 * 1024
 MAX_LINES = 1000
 _PYTHON = re.compile(r"^\d+\.\d+(\.\d+)?$")
+_HASH = re.compile(r"^sha(256|384|512):[0-9a-f]{64,128}$")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def parse_lines(lines: list[str], folder: Path | None = None, *, nested: int = 0
 
 
 def _parse(text: str) -> str:
+    text, *hashes = (part.strip() for part in text.split("--hash="))
+    if not all(_HASH.match(value) for value in hashes):
+        raise _refuse(_("“%(line)s”: a hash is written as sha256:… in hex.") % {"line": text[:200]})
     if text.startswith("-"):
         raise _refuse(_("“%(line)s”: installer options are not allowed in requirements.") % {"line": text[:200]})
     try:
@@ -67,7 +71,7 @@ def _parse(text: str) -> str:
             _("“%(line)s”: requirements come from the package index, by name; addresses are not allowed.")
             % {"line": text[:200]}
         )
-    return str(requirement)
+    return " ".join([str(requirement), *(f"--hash={value}" for value in hashes)])
 
 
 def _read(folder: Path, name: str) -> str:
