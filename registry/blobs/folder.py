@@ -148,6 +148,7 @@ class _Upload:
         self._path = path
         self._part = path.with_suffix(_PART)
         self._tail = path.with_suffix(_TAIL)
+        self._new_tail = path.with_suffix(_NEW_TAIL)
         self._file = open(descriptor, "r+b", buffering=0)  # noqa: SIM115
         self.size = os.fstat(descriptor).st_size
 
@@ -167,18 +168,17 @@ class _Upload:
         self.size = size
 
     def save_tail(self, sealed: bytes) -> None:
-        fresh = self._path.with_suffix(_NEW_TAIL)
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o600)
+            descriptor = os.open(self._new_tail, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o600)
             try:
                 _write(descriptor, sealed, 0)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            self._new_tail.unlink(missing_ok=True)
             raise _room(error) from error
-        fresh.rename(self._tail)
+        self._new_tail.rename(self._tail)
         _sync_folder(self._path.parent)
 
     def load_tail(self) -> bytes:
@@ -206,12 +206,16 @@ class _Upload:
         self._part.rename(self._path)
         self.committed = True
         _sync_folder(self._path.parent)
-        self._tail.unlink(missing_ok=True)
+        self._drop_tails()
 
     def discard(self) -> None:
         self._part.unlink(missing_ok=True)
-        self._tail.unlink(missing_ok=True)
+        self._drop_tails()
         self.close()
+
+    def _drop_tails(self) -> None:
+        self._tail.unlink(missing_ok=True)
+        self._new_tail.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._file.close()
@@ -284,7 +288,7 @@ def _finished(path: Path) -> Conflict:
 
 
 def _room(error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return Unavailable(
             "blob.no_room", _("The blob store is full. Free some room on its disk, then resume the upload.")
         )
