@@ -90,7 +90,7 @@ class TrainingJob(TenantModel):
 
     number = models.PositiveIntegerField()
     source = TenantForeignKey(TrainingSource, models.PROTECT, related_name="jobs")
-    operation = TenantForeignKey(Operation, models.PROTECT, related_name="+")
+    operation = TenantForeignKey(Operation, models.PROTECT, related_name="training_jobs")
     entry_point = models.CharField(_("Entry point"), max_length=120)
     parameters = models.JSONField(default=dict)
     inputs = models.JSONField(default=dict)

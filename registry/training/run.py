@@ -6,15 +6,15 @@ from django.utils.translation import gettext_noop as noop
 from accounts import audit
 from accounts.audit import Target
 from accounts.errors import PortalError
-from clusters import workloads
+from clusters.actions import find_workload, start_workload, stop_workload
 from clusters.models import Workload
+from clusters.states import Desired, Kind, Phase
 from projects.actions.tokens import revoke_workload_tokens
 from projects.operations import Again, Done, Failed, Work
 from projects.operations.registry import Cancelled
 from registry.models import TrainingJob
 from registry.training import tracking
-from registry.training.launch import Limits, internal_url
-from registry.training.workload import OWNER, workload_request
+from registry.training.workload import OWNER, owner_of, plan_of
 
 # The agent wakes the operation when something changes; this is for when its word is lost.
 LOOK_AGAIN = 5.0
@@ -36,9 +36,9 @@ def advance(work: Work) -> Done | Again:
             raise Cancelled
         _start(work, job)
         return Again(LOOK_AGAIN)
-    if work.cancel_requested and workload.desired == Workload.Desired.RUNNING:
+    if work.cancel_requested and workload.desired == Desired.RUNNING:
         with work.scope():
-            workloads.stop(workload)
+            stop_workload(workload)
         work.stage(noop("Stopping"))
         return Again(LOOK_AGAIN)
     return _follow(work, job, workload)
@@ -63,31 +63,31 @@ def _make_run(work: Work, job: TrainingJob) -> None:
 
 def _workload(work: Work, job: TrainingJob) -> Workload | None:
     with work.scope():
-        return workloads.find(OWNER, job.pk)
+        return find_workload(OWNER, job.pk)
 
 
 def _start(work: Work, job: TrainingJob) -> None:
     with work.scope():
         work.heartbeat()
-        workload = workloads.start(work.account_id, workload_request(job, internal_url(), Limits(**job.limits)))
+        workload = start_workload(kind=Kind.JOB, owner=owner_of(job), plan=plan_of(job))
         TrainingJob.objects.filter(pk=job.pk).update(workload_id=workload.pk)
     work.stage(noop("Waiting for the machine"), 0.05)
 
 
 STAGES = {
-    Workload.Phase.PENDING: (noop("Waiting for the machine"), 0.05),
-    Workload.Phase.PREPARING: (noop("Preparing files and environment"), 0.15),
-    Workload.Phase.STARTING: (noop("Starting"), 0.35),
-    Workload.Phase.RUNNING: (noop("Training"), 0.4),
-    Workload.Phase.UNKNOWN: (noop("The machine does not answer"), None),
+    Phase.PENDING: (noop("Waiting for the machine"), 0.05),
+    Phase.PREPARING: (noop("Preparing files and environment"), 0.15),
+    Phase.STARTING: (noop("Starting"), 0.35),
+    Phase.RUNNING: (noop("Training"), 0.4),
+    Phase.UNKNOWN: (noop("The machine does not answer"), None),
 }
 
 
 def _follow(work: Work, job: TrainingJob, workload: Workload) -> Done | Again:
-    phase = workload.phase
-    if phase == Workload.Phase.SUCCEEDED:
+    phase = workload.observed_phase
+    if phase == Phase.SUCCEEDED:
         return _finish(work, job)
-    if phase in (Workload.Phase.FAILED, Workload.Phase.STOPPED):
+    if phase in (Phase.FAILED, Phase.STOPPED):
         with work.scope():
             revoke_workload_tokens(workload.pk)
         if work.cancel_requested:
@@ -95,7 +95,7 @@ def _follow(work: Work, job: TrainingJob, workload: Workload) -> Done | Again:
             raise Cancelled
         tracking.end_run(job, "FAILED")
         raise Failed(workload.reason or _("The training program ended with an error; its log says which."))
-    name, progress = STAGES[Workload.Phase(phase)]
+    name, progress = STAGES[phase]
     if name != work.operation.stage:
         work.stage(name, progress)
     return Again(LOOK_AGAIN)

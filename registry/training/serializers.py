@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from projects.doors.serializers import StrictSerializer
+from projects.doors.strict import StrictSerializer
 from registry.models import TrainingJob, TrainingProject, TrainingSource
 from registry.models.training import NAME
 
@@ -118,3 +118,18 @@ class JobSerializer(serializers.ModelSerializer[TrainingJob]):
             "finished_at",
         )
         read_only_fields = fields
+
+
+class LogSerializer(serializers.Serializer[Any]):
+    """A piece of a job's log; ask again from `next` until `ended`."""
+
+    text = serializers.CharField()
+    next = serializers.IntegerField()
+    ended = serializers.BooleanField()
+
+
+class FetchSerializer(serializers.Serializer[Any]):
+    """The operation that fetches a source from git."""
+
+    operation = serializers.UUIDField()
+    state = serializers.CharField()
