@@ -17,6 +17,7 @@ from registry.archives.tree import Tree
 _PIECE = 1 << 16
 # What one entry's headers may take: long names and extended attributes are read whole into memory.
 _HEADERS = 1 << 16
+_PADDING = 1 << 20
 _FILES = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE})
 # `tarfile` searches extended headers for "<digits> keyword=", in quadratic time on long runs of digits.
 _DIGITS = re.compile(rb"\d{128}")
@@ -50,6 +51,13 @@ class _Metered(io.RawIOBase):
         """Allow for the headers of the next entry, and the padding of the last."""
         self._in_headers = True
         self.allowed = _HEADERS
+
+    def drain(self) -> None:
+        """Read the padding after the end, so that gzip checks its sum; `ReadError` where it goes on."""
+        self.allowed = _PADDING
+        while self.read(_PIECE):
+            if self.allowed < _PIECE:
+                raise tarfile.ReadError("more after the end")
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET or offset < self._position:
@@ -94,6 +102,7 @@ def extract_tar(archive: BinaryIO, tree: Tree, *, gzipped: bool) -> None:
                 _extract(opened, member, tree, metered)
                 opened.members = []  # type: ignore[attr-defined]
                 metered.headers()
+            metered.drain()
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise refused(
             "damaged", _("The tar archive is damaged after the entry “%(name)s”."), name or "…"

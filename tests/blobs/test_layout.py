@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.crypto import HEADER_BYTES
 from registry.blobs import Unsatisfiable, parse_range
-from registry.blobs.layout import HEADER_BYTES, Layout, content_size, sealed_offset, whole_chunks
+from registry.blobs.layout import Layout, content_size, sealed_offset, whole_chunks
 
 
 @given(st.integers(0, 5000), st.integers(1, 70))
