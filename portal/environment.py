@@ -50,6 +50,7 @@ class Environment(BaseSettings):
     bind: str = Field("127.0.0.1", validation_alias="PORTAL_BIND")
     port: int = Field(8000, ge=1, le=65535, validation_alias="PORTAL_PORT")
     base_url: str = Field("", validation_alias="PORTAL_BASE_URL")
+    internal_url: str = Field("", validation_alias="PORTAL_INTERNAL_URL")
     allowed_hosts: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_ALLOWED_HOSTS")
     debug: bool = Field(False, validation_alias="PORTAL_DEBUG")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PORTAL_LOG_LEVEL")
@@ -80,7 +81,7 @@ class Environment(BaseSettings):
         except ValueError:
             raise ValueError("must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0") from None
 
-    @field_validator("base_url")
+    @field_validator("base_url", "internal_url")
     @classmethod
     def _origin(cls, value: str) -> str:
         parts = urlsplit(value)

@@ -41,6 +41,9 @@ LOCAL_STATE = HOME / "local"
 ARTIFACT_ROOT = HOME / "artifacts"
 
 BASE_URL = ENVIRONMENT.base_url or f"http://{'127.0.0.1' if ENVIRONMENT.bind == '0.0.0.0' else ENVIRONMENT.bind}:{ENVIRONMENT.port}"
+# Where workloads on this machine reach the portal: past a proxy that stands in front of BASE_URL.
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(ENVIRONMENT.bind, ENVIRONMENT.bind)
+INTERNAL_URL = ENVIRONMENT.internal_url or f"http://{_REACHABLE}:{ENVIRONMENT.port}"
 HTTPS = BASE_URL.startswith("https://")
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or [str(urlsplit(BASE_URL).hostname), "localhost", "127.0.0.1", "[::1]"]

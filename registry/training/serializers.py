@@ -52,6 +52,7 @@ class GitSourceSerializer(StrictSerializer):
 
     url = serializers.CharField(max_length=500)
     ref = serializers.CharField(max_length=200)
+    subfolder = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
 class LimitsSerializer(StrictSerializer):

@@ -1,0 +1,120 @@
+"""A training job as a workload: what runs, with which files, and with which token."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.tenancy import scope
+from clusters.actions import Owner
+from clusters.local.hooks import Log
+from clusters.models import Workload
+from clusters.plans import EnvironmentPlan, Plan
+from projects.actions.tokens import mint_run_token
+from projects.models import Operation, Project, Token
+from projects.operations import wake
+from registry.datasets.access import open_for_job
+from registry.models import TrainingJob
+from registry.training.launch import INPUTS, Limits, internal_url
+from registry.training.sources import unpack, project_root
+
+OWNER = "trainingjob"
+TOKEN_MARGIN = timedelta(hours=1)
+
+
+def owner_of(job: TrainingJob) -> Owner:
+    """Whom the job's workload works for."""
+    return Owner(OWNER, job.pk, job.label)
+
+
+def plan_of(job: TrainingJob) -> Plan:
+    """What the cluster is asked to run for a job."""
+    limits = Limits(**job.limits)
+    slug = Project.objects.values_list("slug", flat=True).get()
+    return Plan(
+        # MLflow runs an entry point's command with bash, in the project's folder.
+        argv=("bash", "-c", job.command),
+        env={
+            "MLFLOW_TRACKING_URI": f"{internal_url()}/api/v1/projects/{slug}/mlflow",
+            "MLFLOW_RUN_ID": job.run_id,
+            "MLFLOW_EXPERIMENT_ID": job.experiment_id,
+            "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "GIT_PYTHON_REFRESH": "quiet",
+            "PYTHONUNBUFFERED": "1",
+        },
+        environment=EnvironmentPlan(python=job.source.python, requirements=tuple(job.source.requirements)),
+        limits={"cpus": limits.cpus, "memory": limits.memory, "wall_seconds": limits.seconds},
+    )
+
+
+def _job(workload: Workload) -> TrainingJob:
+    return TrainingJob.objects.select_related("source__project", "source__content", "operation").get(
+        pk=workload.owner_id
+    )
+
+
+@contextmanager
+def _acting(workload: Workload) -> Iterator[TrainingJob]:
+    """Enter the job's account as the job itself, on behalf of who launched it."""
+    with scope(workload.account_id):
+        job = _job(workload)
+        actor = Actor("run", str(job.pk), job.label, job.created_by_label)
+        with audit.acting_as(actor, via="task"):
+            yield job
+
+
+def prepare(workload: Workload, folder: Path, log: Log) -> None:
+    """Write the source and the input datasets into a job's working folder."""
+    with _acting(workload) as job:
+        _write_files(job, folder, log)
+
+
+def _write_files(job: TrainingJob, folder: Path, log: Log) -> None:
+    log(_("Unpacking %(source)s") % {"source": job.source.label})
+    staging = folder.parent / f".{folder.name}.source"
+    shutil.rmtree(staging, ignore_errors=True)
+    unpack(job.source, staging)
+    for entry in project_root(staging).iterdir():
+        os.rename(entry, folder / entry.name)
+    shutil.rmtree(staging)
+    for parameter, mount in job.inputs.items():
+        target = folder / INPUTS / parameter
+        target.mkdir(parents=True)
+        log(_("Copying dataset %(name)s version %(version)s") % {"name": mount["dataset"], "version": mount["version"]})
+        for path, pieces in open_for_job(UUID(mount["id"]), on_behalf_of=job.created_by_label, job=job.label):
+            file = target / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("wb") as out:
+                for piece in pieces:
+                    out.write(piece)
+            file.chmod(0o444)
+
+
+def secrets(workload: Workload) -> dict[str, str]:
+    """Mint the token with which the job reaches MLflow and its data; it dies with the job."""
+    with _acting(workload) as job:
+        token = mint_run_token(
+            user_id=job.operation.user_id,
+            purpose=Token.Purpose.RUN,
+            name=f"job #{job.number}",
+            workload_id=workload.pk,
+            run_id=job.run_id,
+            lifetime=timedelta(seconds=Limits(**job.limits).seconds) + TOKEN_MARGIN,
+        )
+    return {"MLFLOW_TRACKING_TOKEN": token}
+
+
+def changed(workload: Workload) -> None:
+    """Wake the operation that follows this job."""
+    with scope(workload.account_id):
+        operation = Operation.objects.filter(training_jobs=workload.owner_id).first()
+        if operation is not None:
+            wake(operation)
