@@ -163,12 +163,33 @@ class Postgres:
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
     def _refuse_survivor(self, patience: float = 5.0) -> None:
-        """Wait for a server whose supervisor was killed to end; it was asked to by the kernel."""
+        """Wait for a server whose supervisor was killed to end; the kernel has asked it to.
+
+        Then its pid file goes: after a crash of the machine the number in it may be anybody's, and PostgreSQL
+        would take that for a running server.
+        """
         deadline = time.monotonic() + patience
-        while (pid := self._recorded_pid()) is not None and _is_postgres(pid):
+        while survivors := self._processes():
             if time.monotonic() > deadline:
-                raise EngineError(f"another PostgreSQL (process {pid}) already uses {self.data}; end it first")
+                raise EngineError(f"another PostgreSQL (process {survivors[0]}) uses {self.data}; end it first")
             time.sleep(0.05)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _processes(self) -> list[int]:
+        """The living PostgreSQL processes in this data folder, whoever started them; it is their working folder."""
+        found, folder = [], str(self.data.resolve())
+        for process in psutil.process_iter(["name", "status"]):
+            if process.info["name"] != "postgres" or process.info["status"] == psutil.STATUS_ZOMBIE:
+                continue
+            try:
+                if process.cwd() == folder:
+                    found.append(process.pid)
+            except psutil.NoSuchProcess:
+                continue
+            except psutil.AccessDenied:
+                if process.pid == self._recorded_pid():
+                    found.append(process.pid)
+        return found
 
     def wait_ready(self, patience: float = 30.0) -> None:
         """Until *our* server answers: an old one on the same socket does not count."""
@@ -222,11 +243,3 @@ class Postgres:
         finally:
             stop(self.process, program)
 
-
-def _is_postgres(pid: int) -> bool:
-    """Whether a process with this id lives and is a PostgreSQL server: pids are reused, zombies linger."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.name() == "postgres"
-    except psutil.NoSuchProcess:
-        return False
