@@ -4,5 +4,5 @@ from projects.doors.asgi import ProjectApp
 from registry.mlflow.gateway import MlflowGateway
 
 routes: list[tuple[str, type[ProjectApp]]] = [
-    (r"^/api/v1/projects/(?P<slug>[^/]+)/mlflow/(?P<path>.*)$", MlflowGateway),
+    (r"^/api/v1/projects/(?P<slug>[^/]+)/mlflow/(?P<path>(?s:.*))$", MlflowGateway),
 ]

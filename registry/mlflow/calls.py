@@ -23,6 +23,8 @@ async def check(grant: Grant, call: "Call") -> None:
     token.
     """
     body = call.body if call.body is not None else {}
+    if dataset := call.match.variables.get("dataset_id"):
+        await ownership.require_dataset(grant.account_id, dataset)
     if call.body is not None:
         call.target = _target(call, body)
         source_run = _check_body(call, body)

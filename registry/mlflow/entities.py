@@ -110,7 +110,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file or folder among artifacts; `path` is relative to the root of the run or model, `size` in bytes."""
+    """A file or folder; `path` is relative to the root of its run or model, `size` in bytes."""
 
     path: str
     is_dir: bool

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Forbidden, NotFound
 from registry.mlflow.entities import LoggedModel, Run
-from registry.mlflow.routes import V2, WRITE
+from registry.mlflow.routes import V2, V3, WRITE
 from registry.mlflow.transport import get_json
 
 _DEEPEST = 5
@@ -41,6 +41,7 @@ class Remembered:
 
 _parents = Remembered()
 _sources = Remembered()
+_datasets = Remembered()
 
 
 def run_not_found(run_id: str) -> NotFound:
@@ -88,6 +89,18 @@ async def require_models(account_id: UUID, model_ids: Iterable[str]) -> None:
     """Raise `NotFound` unless all of these logged models are this account's."""
     for model_id in model_ids:
         await source_of(account_id, model_id)
+
+
+async def require_dataset(account_id: UUID, dataset_id: str) -> None:
+    """Raise `NotFound` unless an evaluation dataset is this account's (MLflow answers some such calls with 500)."""
+    if _datasets.get(account_id, dataset_id) is not None:
+        return
+    if await get_json(account_id, f"{V3}/datasets/{quote(dataset_id, safe='')}") is None:
+        raise NotFound(
+            "evaluation_dataset.not_found",
+            _("There is no evaluation dataset “%(dataset)s” in this project.") % {"dataset": dataset_id[:64]},
+        )
+    _datasets.put(account_id, dataset_id, dataset_id)
 
 
 def not_own(own: str) -> Forbidden:
