@@ -231,9 +231,13 @@ def place_stages(pairs: list[tuple[str, Any]], current: str, state: str) -> list
         return [{"label": label, "state": "done"} for _key, label in pairs]
     keys = [key for key, _label in pairs]
     here = keys.index(current) if current in keys else (0 if state != "queued" else -1)
-    at = {"failed": "failed", "cancelled": "cancelled", "killed": "cancelled", "queued": "pending"}.get(
-        state, "current"
-    )
+    at = {
+        "failed": "failed",
+        "cancelled": "cancelled",
+        "killed": "cancelled",
+        "queued": "pending",
+        "unknown": "unknown",
+    }.get(state, "current")
     return [
         {"label": label, "state": "done" if place < here else at if place == here else "pending"}
         for place, (_key, label) in enumerate(pairs)

@@ -75,7 +75,7 @@ export default async function metricChart(box) {
       legend: { show: false },
       cursor: { drag: { x: true, y: false }, points: { size: 6 } },
       focus: { alpha: 0.25 },
-      scales: { x: { time: data.x_label === "time" }, y: { distr: logarithmic ? 3 : 1 } },
+      scales: { x: { time: data.x_label === "time", range: points ? [columns[0][0] - 1, columns[0][0] + 1] : undefined }, y: { distr: logarithmic ? 3 : 1 } },
       axes: [
         { ...axis, size: 30, values: data.x_label === "time" ? undefined : (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? figure(tick) : "")) },
         { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : figure(tick))) },

@@ -55,7 +55,7 @@ function categoryPanels(data, words) {
   if (data.predicted) panels.push(panel("predicted", words.textPredicted, data.predicted));
   if (data.actual) panels.push(panel("actual", data.predicted ? words.textActual : data.title ?? words.textMap, data.actual));
   if (data.predicted && data.actual) {
-    const names = two ? [words.textHit0, words.textHit1, words.textFalseAlarm, words.textMissed] : [words.textRight, words.textWrong];
+    const names = two ? [words.textHitPass, words.textHitFail, words.textFalseAlarm, words.textMissed] : [words.textRight, words.textWrong];
     const tokens = two ? ["--wafer-right", "--wafer-right-fail", "--wafer-false-alarm", "--wafer-missed"] : ["--wafer-right", "--wafer-missed"];
     let palette = tokens.map((name) => channels(token(name)));
     const kind = (die) => {

@@ -68,34 +68,37 @@ function drawWafer(context, size, panel, grid, view, notch, hovered) {
   return { origin, cell };
 }
 
-function legendOf(panels, words, none) {
-  const items = [];
-  const add = (label, fill) => {
-    const item = Object.assign(document.createElement("li"), { className: "legend-item" });
-    const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
-    swatch.style.backgroundColor = fill;
-    item.append(swatch, label);
-    items.push(item);
-  };
-  const seen = new Set();
-  for (const panel of panels) {
-    if (panel.legend) {
-      for (const { label, colour } of panel.legend()) {
-        if (seen.has(label)) continue;
-        seen.add(label);
-        add(label, `rgb(${colour.join(" ")})`);
-      }
-    } else if (!seen.has(panel.bounds.join())) {
-      seen.add(panel.bounds.join());
-      const item = Object.assign(document.createElement("li"), { className: "legend-item ramp" });
-      const ramp = Object.assign(document.createElement("canvas"), { width: 64, height: 1 });
-      const context = ramp.getContext("2d");
-      for (let step = 0; step < 64; step += 1) { context.fillStyle = `rgb(${panel.ramp(step / 63).join(" ")})`; context.fillRect(step, 0, 1, 1); }
-      item.append(figure(panel.bounds[0]), ramp, figure(panel.bounds[1]), panel.key === "difference" ? ` ${panel.title}` : "");
-      items.push(item);
-    }
+function swatchItem(label, fill) {
+  const item = Object.assign(document.createElement("li"), { className: "legend-item" });
+  const swatch = Object.assign(document.createElement("span"), { className: "swatch" });
+  swatch.style.backgroundColor = fill;
+  item.append(swatch, label);
+  return item;
+}
+
+function rampItem(panel) {
+  const item = Object.assign(document.createElement("li"), { className: "legend-item ramp" });
+  const ramp = Object.assign(document.createElement("canvas"), { width: 64, height: 1 });
+  const context = ramp.getContext("2d");
+  for (let step = 0; step < 64; step += 1) {
+    context.fillStyle = `rgb(${panel.ramp(step / 63).join(" ")})`;
+    context.fillRect(step, 0, 1, 1);
   }
-  if (none) add(words.textNone, token("--wafer-none"));
+  item.append(figure(panel.bounds[0]), ramp, figure(panel.bounds[1]));
+  return item;
+}
+
+/* Predicted and actual share one legend; the difference has its own, named. */
+function legendOf(panels, words, none) {
+  const entries = (panel) => (panel.legend ? panel.legend().map(({ label, colour }) => swatchItem(label, `rgb(${colour.join(" ")})`)) : [rampItem(panel)]);
+  const items = entries(panels[0]);
+  if (none) items.push(swatchItem(words.textNone, token("--wafer-none")));
+  const difference = panels.find((panel) => panel.key === "difference");
+  if (difference) {
+    items.push(Object.assign(document.createElement("li"), { className: "break", ariaHidden: "true" }));
+    items.push(Object.assign(document.createElement("li"), { className: "legend-title", textContent: difference.title }));
+    items.push(...entries(difference));
+  }
   return items;
 }
 
