@@ -52,6 +52,7 @@ class Environment(BaseSettings):
     base_url: str = Field("", validation_alias="PORTAL_BASE_URL")
     internal_url: str = Field("", validation_alias="PORTAL_INTERNAL_URL")
     allowed_hosts: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_ALLOWED_HOSTS")
+    outbound_allow: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_OUTBOUND_ALLOW")
     debug: bool = Field(False, validation_alias="PORTAL_DEBUG")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PORTAL_LOG_LEVEL")
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
@@ -89,7 +90,7 @@ class Environment(BaseSettings):
             raise ValueError("must be an origin such as https://portal.example.com, without a path")
         return f"{parts.scheme}://{parts.netloc}" if value else ""
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "outbound_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -46,6 +46,7 @@ _REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(ENVIRONMENT.bind, ENVIR
 INTERNAL_URL = ENVIRONMENT.internal_url or f"http://{_REACHABLE}:{ENVIRONMENT.port}"
 HTTPS = BASE_URL.startswith("https://")
 DEBUG = ENVIRONMENT.debug
+OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow  # hosts and networks that accounts.outbound calls though they are internal
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or [str(urlsplit(BASE_URL).hostname), "localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [

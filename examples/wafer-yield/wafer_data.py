@@ -24,7 +24,7 @@ They are part of the same test that decides the bin: never inputs (see README).
 """
 
 BIN = "DEFECT"
-PASS_BIN = "OK"  # noqa: S105  # a bin code
+PASS_BIN = "OK"  # a bin code
 COLUMNS = POSITION + SHOT + [BIN] + MEASUREMENTS
 
 PACKAGED = "wfmap/data/wfdata.csv"
