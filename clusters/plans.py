@@ -36,7 +36,7 @@ class Plan:
     """A workload to be.
 
     `argv`: program and arguments; "python" is the environment's own. `env`: further variables, none of them secret.
-    `limits`: overrides of the installation's defaults, never above its maxima. `health_path`: for a service, asked with GET on
+    `limits`: overrides of the installation's defaults; more than its maxima gets the maxima. `health_path`: for a service, asked with GET on
     its socket (`SOCKET`); any answer below 500 means ready. `start_seconds`: how long it may take to become ready.
     `read_only`: further absolute paths of the portal's machine that it may read (set by code, never by a tenant).
     """
@@ -65,26 +65,25 @@ class Plan:
         return cls(**values)
 
     def check(self) -> None:
-        """Raise `Invalid` where the plan makes no sense or asks for more than this installation gives."""
+        """Raise `Invalid` where the plan makes no sense."""
         errors: dict[str, list[str]] = {}
         if not self.argv or not all(self.argv[:1]) or any("\0" in part for part in self.argv):
             errors["argv"] = [_("A workload needs a program to run.")]
         if any("=" in name or "\0" in name + value or not name for name, value in self.env.items()):
             errors["env"] = [_("Names of variables are not empty and hold no “=”.")]
-        highest = dataclasses.asdict(maximum_limits())
         for name, value in self.limits.items():
             if name not in LIMIT_NAMES:
                 errors[name] = [_("There is no such limit.")]
             elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 errors[name] = [_("Must be a whole number of at least 1.")]
-            elif highest[name] and value > highest[name]:
-                errors[name] = [_("At most %(limit)d here.") % {"limit": highest[name]}]
         if errors:
             raise Invalid("workload.invalid", _("The workload cannot be run as asked for."), errors=errors)
 
     def resolved_limits(self, kind: str) -> Limits:
-        """The limits that hold: the installation's defaults with this plan's own."""
-        return dataclasses.replace(default_limits(kind), **self.limits)
+        """The limits that hold: the installation's defaults with this plan's own, none above the installation's maxima."""
+        highest = dataclasses.asdict(maximum_limits())
+        asked = {name: min(value, highest[name]) if highest[name] else value for name, value in self.limits.items()}
+        return dataclasses.replace(default_limits(kind), **asked)
 
 
 def _memory_of_machine() -> int:
@@ -103,7 +102,7 @@ def default_limits(kind: str) -> Limits:
         highest,
         cpus=min(highest.cpus, _setting("CPUS", 2)),
         memory=min(highest.memory, _setting("MEMORY_BYTES", 4 * GIB)),
-        wall_seconds=highest.wall_seconds if kind == Kind.JOB else 0,
+        wall_seconds=min(highest.wall_seconds, _setting("WALL_SECONDS", 6 * 3600)) if kind == Kind.JOB else 0,
     )
 
 
@@ -114,7 +113,7 @@ def maximum_limits() -> Limits:
         cpus=_setting("MAX_CPUS", cpus),
         cpu_seconds=0,
         memory=_setting("MAX_MEMORY_BYTES", max(GIB, _memory_of_machine() // 2)),
-        wall_seconds=_setting("WALL_SECONDS", 4 * 3600),
+        wall_seconds=_setting("MAX_WALL_SECONDS", 7 * 24 * 3600),
         processes=_setting("PROCESSES", 512),
         file_bytes=_setting("FILE_BYTES", 8 * GIB),
         disk_bytes=_setting("DISK_BYTES", 20 * GIB),

@@ -1,7 +1,6 @@
 """A workload's phases, the table of their transitions, and the one decision that reconciling rests on. Pure."""
 
 from enum import StrEnum
-from typing import Literal
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -36,10 +35,10 @@ ACTIVE = frozenset({Phase.PENDING, Phase.PREPARING, *STARTED, Phase.UNKNOWN})
 
 # A service that ended on its own goes back to pending; an ended one does so when a person restarts it.
 _FROM: dict[Phase, frozenset[Phase]] = {
-    Phase.PENDING: frozenset({Phase.PREPARING, *STARTED, *ENDED}),
+    Phase.PENDING: frozenset({Phase.PENDING, Phase.PREPARING, *STARTED, *ENDED}),
     Phase.PREPARING: frozenset({Phase.PENDING, Phase.PREPARING}),
-    Phase.STARTING: frozenset({Phase.PREPARING}),
-    Phase.RUNNING: frozenset({Phase.STARTING}),
+    Phase.STARTING: frozenset({Phase.PREPARING, Phase.STARTING}),
+    Phase.RUNNING: frozenset({Phase.STARTING, Phase.RUNNING}),
     Phase.SUCCEEDED: STARTED,
     Phase.FAILED: frozenset({Phase.PENDING, Phase.PREPARING, *STARTED}),
     Phase.STOPPED: frozenset({Phase.PENDING, Phase.PREPARING, *STARTED, Phase.FAILED}),
@@ -53,12 +52,16 @@ def sources(phase: Phase) -> frozenset[Phase]:
 
 
 class Actual(StrEnum):
-    """What is really there on the machine."""
+    """What is really there on the machine of the attempt on the row.
 
-    NOTHING = "nothing"
+    `unstarted`: no shim has ever run for it. `gone`: one ran, and neither it nor its last word is there.
+    """
+
+    UNSTARTED = "unstarted"
     PREPARING = "preparing"
     ALIVE = "alive"
     EXITED = "exited"
+    GONE = "gone"
 
 
 class Step(StrEnum):
@@ -67,31 +70,33 @@ class Step(StrEnum):
     NOTHING = "nothing"
     BEGIN = "begin"
     CANCEL = "cancel"
+    LAUNCH = "launch"
     OBSERVE = "observe"
     STOP = "stop"
     FINISH = "finish"
     LOST = "lost"
     MARK_STOPPED = "mark_stopped"
+    RENEW = "renew"
     CLEAN = "clean"
 
 
-PhaseName = Literal["pending", "preparing", "starting", "running", "succeeded", "failed", "stopped", "unknown"]
+def decide(desired: str, phase: str, actual: Actual, *, renewed: bool = False) -> Step:
+    """The next step for a workload that should be `desired`, is recorded as `phase`, and is really `actual`.
 
-
-def decide(desired: str, phase: str, actual: Actual) -> Step:
-    """The next step for a workload that should be `desired`, is recorded as `phase`, and is really `actual`."""
+    `renewed`: a person has asked for a fresh start that has not been taken up yet.
+    """
+    if renewed and desired == Desired.RUNNING:
+        return {Actual.ALIVE: Step.STOP, Actual.PREPARING: Step.CANCEL}.get(actual, Step.RENEW)
     if phase in ENDED:
-        if actual is Actual.ALIVE:
-            return Step.STOP
-        if actual is Actual.PREPARING:
-            return Step.CANCEL
-        return Step.CLEAN if actual is Actual.EXITED else Step.NOTHING
-    if actual is Actual.ALIVE:
-        return Step.OBSERVE if desired == Desired.RUNNING else Step.STOP
-    if actual is Actual.EXITED:
-        return Step.FINISH
-    if desired == Desired.STOPPED:
-        return Step.CANCEL if actual is Actual.PREPARING else Step.MARK_STOPPED
+        return {Actual.ALIVE: Step.STOP, Actual.PREPARING: Step.CANCEL}.get(actual, Step.CLEAN)
     if actual is Actual.PREPARING:
-        return Step.NOTHING
-    return Step.LOST if phase in STARTED else Step.BEGIN
+        return Step.CANCEL if desired == Desired.STOPPED else Step.NOTHING
+    if phase in STARTED:
+        if actual is Actual.ALIVE:
+            return Step.STOP if desired == Desired.STOPPED else Step.OBSERVE
+        if actual is Actual.UNSTARTED:
+            return Step.MARK_STOPPED if desired == Desired.STOPPED else Step.LAUNCH
+        return Step.FINISH if actual is Actual.EXITED else Step.LOST
+    if actual is Actual.ALIVE:
+        return Step.STOP  # of an attempt that is over as far as anyone knows
+    return Step.MARK_STOPPED if desired == Desired.STOPPED else Step.BEGIN

@@ -12,7 +12,7 @@ from accounts.errors import Conflict
 from clusters.actions.placements import place
 from clusters.models import Workload, WorkloadLog
 from clusters.plans import Plan
-from clusters.states import ENDED, Desired, Kind, Phase
+from clusters.states import ENDED, Desired, Kind
 
 CHANNEL = "portal_agent"
 PART_BYTES = 64 * 1024
@@ -64,8 +64,8 @@ def find_workload(owner_type: str, owner_id: UUID, name: str = "") -> Workload |
 
 def stop_workload(workload: Workload) -> None:
     """Ask for the end of a workload: politely, then for good. Without effect on one that has ended."""
-    asked = Workload.objects.filter(pk=workload.pk, desired=Desired.RUNNING).exclude(phase__in=ENDED - {Phase.FAILED})
-    if asked.update(desired=Desired.STOPPED, generation=F("generation") + 1):
+    running = Workload.objects.filter(pk=workload.pk, desired=Desired.RUNNING).exclude(phase__in=ENDED)
+    if running.update(desired=Desired.STOPPED):
         audit.record("workload.stop", workload)
         wake_agent()
     workload.refresh_from_db()

@@ -45,7 +45,7 @@ def launch(spec: WorkloadSpec) -> "subprocess.Popen[bytes]":
             file.write(spec.dumps())
         os.lseek(memory, 0, os.SEEK_SET)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _ENTRY, TREE, MARKER, spec.deployment, spec.id],
+            [sys.executable, "-I", "-S", "-c", _ENTRY, TREE, MARKER, spec.folder],
             stdin=memory,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

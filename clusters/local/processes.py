@@ -68,6 +68,30 @@ def all_pids() -> Iterator[int]:
             yield int(name)
 
 
+def command_line(pid: int) -> list[str]:
+    """A process's arguments; empty if it is gone or a kernel thread."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().decode(errors="replace").rstrip("\0").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def user_of(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def working_folder(pid: int) -> str:
+    """Where a process stands; empty if it is gone or not ours to ask."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+
+
 def descendants(root: int) -> list[int]:
     """Return the pids below `root` (without it), parents before children."""
     children: dict[int, list[int]] = {}

@@ -213,7 +213,7 @@ def _modified(path: str) -> float:
 
 
 def main() -> None:
-    """Entry point: `python -I -S -c … <deployment> <workload id>`, the spec on standard input."""
+    """Entry point: `python -I -S -c … <tree> clusters.local.shim <folder>`, the spec on standard input."""
     with open(0, "rb", closefd=False) as file:
         spec = WorkloadSpec.loads(file.read())
     null = os.open("/dev/null", os.O_RDWR)

@@ -53,7 +53,6 @@ class WorkloadSpec:
     level: str = "none"
     uid: int | None = None
     attempt: int = 1
-    deployment: str = ""
     heartbeat: str = ""
 
     def dumps(self) -> bytes:

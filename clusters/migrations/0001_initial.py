@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('generation', models.PositiveIntegerField(default=1)),
                 ('attempt', models.PositiveIntegerField(default=0)),
                 ('restarts', models.PositiveIntegerField(default=0)),
-                ('prepared', models.BooleanField(default=False)),
+                ('observed_generation', models.PositiveIntegerField(default=1)),
                 ('next_start_at', models.DateTimeField(null=True)),
                 ('pid', models.PositiveIntegerField(null=True)),
                 ('started_ticks', models.BigIntegerField(null=True)),

@@ -16,8 +16,8 @@ class Workload(TenantModel):
     """A job (runs to its end) or a service (kept running) on a cluster.
 
     `owner_type`, `owner_id`: the thing of an upper floor that it works for; `name` tells several of one owner apart.
-    `plan` is what to run, without secrets (`clusters.plans.Plan`). `generation` counts what people asked for, `attempt` the
-    starts. `pid` and `started_ticks` identify the shim on the portal's machine.
+    `plan` is what to run, without secrets (`clusters.plans.Plan`). `generation` counts people's (re)starts and
+    `observed_generation` those that the agent has taken up; `attempt` counts starts of the program. `pid` and `started_ticks` identify the shim on the portal's machine.
     """
 
     Kind = Kind
@@ -40,7 +40,7 @@ class Workload(TenantModel):
     generation = models.PositiveIntegerField(default=1)
     attempt = models.PositiveIntegerField(default=0)
     restarts = models.PositiveIntegerField(default=0)
-    prepared = models.BooleanField(default=False)
+    observed_generation = models.PositiveIntegerField(default=1)
     next_start_at = models.DateTimeField(null=True)
     pid = models.PositiveIntegerField(null=True)
     started_ticks = models.BigIntegerField(null=True)

@@ -26,7 +26,6 @@ def main() -> None:
             "account": "a",
             "kind": "job",
             "folder": os.path.join(base, values.pop("name", uuid.uuid4().hex)),
-            "deployment": "test",
             **values,
         }
     )
