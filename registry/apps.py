@@ -7,11 +7,16 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from clusters.local import hooks
         from projects import operations
-        from registry.training import git, run, workload
-        from registry.training.launch import KIND
+        from registry.endpoints import actions, deploy
+        from registry.endpoints import workload as server
+        from registry.training import git, launch, run, workload
 
-        operations.register(KIND, run.advance)
+        operations.register(launch.KIND, run.advance, retry=launch.retry_operation)
         operations.register(git.KIND, git.advance)
         hooks.prepare(workload.OWNER, workload.prepare)
         hooks.register_secrets(workload.OWNER, workload.secrets)
         hooks.on_change(workload.OWNER, workload.changed)
+        operations.register(actions.KIND, deploy.advance, retry=actions.retry_operation)
+        hooks.prepare(actions.OWNER, server.prepare)
+        hooks.register_secrets(actions.OWNER, server.secrets)
+        hooks.on_change(actions.OWNER, server.changed)

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from projects.doors.grant import Grant
+    from projects.models import Operation
+    from projects.doors.grant import Grant
+    from projects.models import Operation
     from projects.operations.work import Work
 
 
@@ -31,21 +35,32 @@ class Cancelled(Exception):
 
 
 Handler = Callable[["Work"], Done | Again]
+# Asks again for what an ended operation was for; returns the new operation.
+Retry = Callable[["Operation", "Grant"], "Operation"]
 _handlers: dict[str, Handler] = {}
+_retries: dict[str, Retry] = {}
 
 
-def register(kind: str, handler: Handler) -> None:
+def register(kind: str, handler: Handler, *, retry: Retry | None = None) -> None:
     """Say which handler advances operations of a kind; called from an app's `ready()`.
 
     A handler is a short idempotent step (seconds), called outside every scope and called again until it returns
     `Done`, raises `Failed` or, when `work.cancel_requested`, `Cancelled`. Any other exception is a failed attempt:
-    it is tried again with growing pauses.
+    it is tried again with growing pauses. `retry` replaces the usual way of asking again (the same payload once more)
+    where the thing worked on has a state of its own.
     """
     if kind in _handlers and _handlers[kind] is not handler:
         raise ValueError(f"Operation kind {kind!r} has a handler already.")
     _handlers[kind] = handler
+    if retry is not None:
+        _retries[kind] = retry
 
 
 def handler_of(kind: str) -> Handler:
     """Return the handler of a kind; raises `KeyError`."""
     return _handlers[kind]
+
+
+def retry_of(kind: str) -> Retry | None:
+    """Return how a kind is asked for again, or None for the usual way."""
+    return _retries.get(kind)

@@ -15,6 +15,8 @@ from accounts.audit import Target
 from accounts.errors import Conflict, Unprocessable
 from projects.doors.grant import Grant
 from projects.models import Operation, State
+from projects.operations.registry import retry_of
+from projects.operations.registry import retry_of
 
 log = structlog.get_logger(__name__)
 
@@ -130,18 +132,31 @@ def cancel(operation: Operation, grant: Grant) -> Operation:
     return operation
 
 
-def retry(operation: Operation, grant: Grant, payload: dict[str, Any] | None = None) -> Operation:
-    """Ask again for what has failed or was cancelled, as a new operation. Raises `Conflict` while it is under way."""
+def retry(
+    operation: Operation, grant: Grant, payload: dict[str, Any] | None = None, *, idempotency_key: str = ""
+) -> Operation:
+    """Ask again for what has failed or was cancelled, as a new operation. Raises `Conflict` while it is under way.
+
+    Needs the permission that asking for it the first time needed.
+    """
+    grant.require(operation.permission)
     if operation.state not in (State.FAILED, State.CANCELLED):
         raise Conflict(
             "operation.not_failed",
             _("Only what has failed or was cancelled can be retried; “%(label)s” is %(state)s.")
             % {"label": operation.label, "state": operation.get_state_display()},
         )
+    again = retry_of(operation.kind)
+    if again is not None:
+        return again(operation, grant)
+    own_way = retry_of(operation.kind)
+    if own_way is not None:
+        return own_way(operation, grant)
     return submit(
         operation.kind,
         target=Target(operation.target_type, operation.target_id, operation.target_label),
-        payload=payload if payload is not None else operation.payload,
+        payload=operation.payload,
         grant=grant,
         permission=operation.permission,
+        idempotency_key=idempotency_key,
     )

@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.tenancy import scope
 from projects.models import Membership, Operation, State
 from projects.operations import log as operation_log
-from projects.operations.registry import Again, Cancelled, Done, Failed, handler_of
+from projects.operations.registry import Cancelled, Done, Failed, handler_of
 from projects.operations.submit import send
 from projects.permissions import permissions_of
 

@@ -129,25 +129,25 @@ class TrainingJobViewSet(ProjectViewSet):
         )
         return Response(JobSerializer(job).data, status=202)
 
-    def retrieve(self, request: Request, number: str) -> Response:
+    def retrieve(self, request: Request, number: int) -> Response:
         """Describe a job."""
-        return Response(JobSerializer(launching.find_job(int(number))).data)
+        return Response(JobSerializer(launching.find_job(number)).data)
 
     @extend_schema(responses=LogSerializer)
-    def log(self, request: Request, number: str) -> Response:
+    def log(self, request: Request, number: int) -> Response:
         """Return a job's log from byte `offset` on."""
-        job = launching.find_job(int(number))
+        job = launching.find_job(number)
         text, following = job_log.read(job, self.query["offset"])
         return Response({"text": text, "next": following, "ended": job.operation.finished})
 
     @extend_schema(request=None, responses={202: JobSerializer})
-    def cancel(self, request: Request, number: str) -> Response:
+    def cancel(self, request: Request, number: int) -> Response:
         """Ask a job to stop."""
-        job = launching.find_job(int(number))
+        job = launching.find_job(number)
         job.operation = launching.cancel(self.grant, job)
         return Response(JobSerializer(job).data, status=202)
 
     @extend_schema(request=None, responses={202: JobSerializer})
-    def retry(self, request: Request, number: str) -> Response:
+    def retry(self, request: Request, number: int) -> Response:
         """Launch the same again, as a new job."""
-        return Response(JobSerializer(launching.retry(self.grant, launching.find_job(int(number)))).data, status=202)
+        return Response(JobSerializer(launching.retry(self.grant, launching.find_job(number))).data, status=202)

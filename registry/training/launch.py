@@ -19,8 +19,8 @@ from projects.doors import Grant
 from projects.models import Operation, Project
 from projects.operations.submit import earlier
 from projects.permissions import Permission
-from registry.datasets.access import find_version
-from registry.models import TrainingJob, TrainingProject, TrainingSource
+from registry.datasets.find import find_dataset, find_version, latest_version
+from registry.models import DatasetVersion, TrainingJob, TrainingProject, TrainingSource
 from registry.models.training import NAME
 from registry.training.sources import mlproject_of
 
@@ -99,6 +99,16 @@ def _source_of(project: TrainingProject, number: int | None) -> TrainingSource:
     return source
 
 
+def _version(name: str, number: str) -> DatasetVersion:
+    """The sealed version that `name@number` (or just `name`, the newest) means; raises `NotFound`."""
+    version = find_version(name, int(number)) if number else latest_version(find_dataset(name))
+    if version is None or version.state != DatasetVersion.State.READY:
+        raise NotFound(
+            "dataset.not_ready", _("“%(name)s” has no sealed version to train on yet.") % {"name": name}
+        )
+    return version
+
+
 def _inputs(grant: Grant, asked: dict[str, str], types: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Resolve datasets to versions; returns what to mount, and the parameter values that lead there."""
     mounts: dict[str, dict[str, Any]] = {}
@@ -115,7 +125,7 @@ def _inputs(grant: Grant, asked: dict[str, str], types: dict[str, Any]) -> tuple
             errors[f"inputs.{parameter}"] = [_("Write dataset or dataset@version, such as wafers@3.")]
             continue
         try:
-            version = find_version(name, int(number) if number else None)
+            version = _version(name, number)
         except NotFound as missing:
             errors[f"inputs.{parameter}"] = [str(missing)]
             continue
@@ -220,6 +230,12 @@ def retry(grant: Grant, job: TrainingJob) -> TrainingJob:
         limits=Limits(**job.limits),
     )
     return launch(grant, job.source.project, asked, retry_of=job.number)
+
+
+def retry_operation(operation: Operation, grant: Grant) -> Operation:
+    """Retry a job by its operation."""
+    found = TrainingJob.objects.select_related("source__project", "operation").get(operation=operation)
+    return retry(grant, found).operation
 
 
 def internal_url() -> str:

@@ -1,0 +1,1 @@
+"""Endpoints: models that answer, and the gateway to them."""
