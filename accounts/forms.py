@@ -49,7 +49,9 @@ class PasswordForm(forms.Form):
         label=_("New password"),
         max_length=PASSWORD_LENGTH,
         strip=False,
-        help_text=_("At least 12 characters. A sentence that you remember is better than a word with symbols."),
+        help_text=_(
+            "At least 12 characters. A sentence that you remember is better than a word with symbols."
+        ),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -87,7 +89,10 @@ class ProfileForm(forms.Form):
     """How a person is called, and how pages look to them."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Name"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     email = forms.EmailField(
         label=_("Email"),

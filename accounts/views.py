@@ -115,7 +115,7 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
     status = 400 if form.errors else 200
     return render(
         request,
-        "accounts/password.html",
+        "accounts/set_password.html",
         {"form": form, "next": wanted, "forced": user.must_change_password},
         status=status,
     )
@@ -143,4 +143,6 @@ def me(request: HttpRequest, user: User) -> HttpResponse:
             with translation.override(user.language):
                 messages.success(request, _("Saved."))
             return response
-    return render(request, "accounts/me.html", {"form": form, "person": user}, status=400 if form.errors else 200)
+    return render(
+        request, "accounts/profile.html", {"form": form, "person": user}, status=400 if form.errors else 200
+    )

@@ -1,6 +1,11 @@
-"""What the projects floor wants done regularly (collected by `portal.celery`)."""
+"""What this floor wants done regularly."""
 
 SCHEDULE = {
-    # Finds what lost messages, lost workers and restarts have left behind.
-    "operations": {"task": "projects.sweep_operations", "schedule": 5.0, "options": {"expires": 15.0}},
+    "sweep_operations": {
+        "task": "projects.sweep_operations",
+        "schedule": 2.0,
+        # A sweep that could not run in its time is made good by the next one.
+        "options": {"expires": 10.0},
+    },
+    "audit_partitions": {"task": "projects.ensure_audit_partitions", "schedule": 24 * 3600.0},
 }

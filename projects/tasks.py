@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.db import connection
 
 from projects.operations import work
 
@@ -20,3 +21,15 @@ def sweep_operations() -> int:
     for account_id, operation_id in found:
         run_operation.apply_async((str(account_id), str(operation_id)))
     return len(found)
+
+
+@shared_task(name="projects.ensure_audit_partitions", ignore_result=True)
+def ensure_audit_partitions() -> list[str]:
+    """Make this month's and the next month's partition of the audit log, where they are missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT audit_ensure_partition(current_date),"
+            " audit_ensure_partition((current_date + interval '1 month')::date)"
+        )
+        names: tuple[str, str] = cursor.fetchone()
+    return list(names)

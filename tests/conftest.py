@@ -22,9 +22,12 @@ os.environ |= {
 }
 
 import django  # noqa: E402  # after the environment it reads
+import pytest  # noqa: E402
 
 django.setup()
 
+from tests.cast import cast, committed_cast  # noqa: E402
+from tests import strict  # noqa: E402
 from tests.engines.fixtures import (  # noqa: E402  # they import models
     as_role,
     committed_database,
@@ -33,7 +36,11 @@ from tests.engines.fixtures import (  # noqa: E402  # they import models
     system_role,
 )
 
-__all__ = ["as_role", "committed_database", "django_db_setup", "engines", "system_role"]
+__all__ = ["as_role", "cast", "committed_cast", "committed_database", "django_db_setup", "engines", "system_role"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(strict)
 
 
 def pytest_unconfigure() -> None:

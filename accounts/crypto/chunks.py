@@ -62,6 +62,15 @@ class DataKey:
         nonce = os.urandom(box.NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, self._position(index, last))
 
+    def seal_chunk_into(
+        self, index: int, plaintext: memoryview, room: memoryview, *, last: bool
+    ) -> memoryview:
+        """Like `seal_chunk`, into `room`, so that chunks allocate no memory; return the part used."""
+        used = room[: len(plaintext) + CHUNK_OVERHEAD_BYTES]
+        used[: box.NONCE_BYTES] = nonce = os.urandom(box.NONCE_BYTES)
+        self._cipher.encrypt_into(nonce, plaintext, self._position(index, last), used[box.NONCE_BYTES :])
+        return used
+
     def open_chunk(self, index: int, sealed: bytes, *, last: bool) -> bytes:
         """Return the chunk sealed for this position; raise `SealError` for anything else."""
         if len(sealed) < CHUNK_OVERHEAD_BYTES:

@@ -4,8 +4,9 @@ Triggers are ENABLE ALWAYS: they fire in replica mode too. A TRUNCATE trigger is
 `audit_ensure_partition` puts one on each; it runs as its owner, so that the worker may call it every month.
 """
 
-import accounts.ids
 from django.db import migrations, models
+
+import accounts.ids
 
 TABLE = """
 CREATE TABLE accounts_auditevent (

@@ -87,7 +87,7 @@ def _opened(new: Scope) -> Iterator[Scope]:
             _open.reset(token)
         # set_config(…, true) survives the release of a savepoint; an aborted one has undone it already.
         if nested:
-            _apply({name: "" for name in new.settings()})
+            _apply(dict.fromkeys(new.settings(), ""))
 
 
 @contextmanager

@@ -37,8 +37,10 @@ def add_member(grant: Grant, username: str, role: str) -> Membership:
 
 
 def _keep_an_owner(membership: Membership) -> None:
-    others = Membership.objects.select_for_update().filter(role=Role.OWNER).exclude(pk=membership.pk)
-    if membership.role == Role.OWNER and not list(others.values_list("pk", flat=True)):
+    """Raise `Conflict` where this is the last owner. Every owner's row is locked, always in one order: of two owners
+    who leave at the same moment, the second one waits, and finds themselves the last."""
+    owners = Membership.objects.select_for_update().filter(role=Role.OWNER).order_by("pk")
+    if list(owners.values_list("pk", flat=True)) == [membership.pk]:
         raise Conflict("member.last_owner", _("A project needs an owner: make somebody else one first."))
 
 

@@ -85,6 +85,32 @@ def make_token(
     return token, text
 
 
+def create_token(
+    grant: Grant,
+    user: User,
+    *,
+    name: str,
+    role: str = "",
+    scopes: list[str] | None = None,
+    lifetime: timedelta = DEFAULT_LIFETIME,
+) -> tuple[Token, str]:
+    """Make a token for the person behind `grant`, who gets no more by it than what called: a token that makes
+    tokens does not grow. `role` is the grant's own unless told. Raises as `make_token` does, and `Forbidden`.
+    """
+    role = role or grant.role
+    wanted = {str(permission) for permission in permissions_of(role)}
+    if scopes:
+        wanted &= set(scopes)
+    if grant.token_id is not None and not wanted <= grant.permissions:
+        more = sorted(wanted - grant.permissions)
+        raise Forbidden(
+            "token.more",
+            _("A token cannot make one that may do more than itself: %(more)s.") % {"more": ", ".join(more)},
+            permission=more[0],
+        )
+    return make_token(user, name=name, role=role, scopes=scopes, lifetime=lifetime)
+
+
 def mint_run_token(
     *, user_id: UUID, purpose: str, name: str, workload_id: UUID, run_id: str = "", lifetime: timedelta
 ) -> str:

@@ -2,18 +2,24 @@
 
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import viewsets
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from accounts import audit
 from accounts.errors import MethodNotAllowed
 from projects.doors.door import open_door
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_header, by_session, password_first, sign_in_first
+from projects.doors.pagination import PortalCursorPagination
+from projects.doors.schema import PortalSchema
+from projects.doors.strict import NoQuery, QuerySerializer, read_query
 
 
 class PortalAuthentication(BaseAuthentication):
@@ -36,10 +42,39 @@ class PortalAuthentication(BaseAuthentication):
 
 
 class DoorViewSet(viewsets.GenericViewSet[Any]):
-    """Identifies the caller; errors of the family become problem documents (`portal.problems`)."""
+    """Identifies the caller; errors of the family become problem documents (`portal.problems`).
+
+    `queries` declares the query parameters of each action; where it is given, any other parameter is refused, and
+    `self.query` holds the parsed ones.
+    """
 
     authentication_classes = (PortalAuthentication,)
     permission_classes = ()
+    filter_backends = ()
+    pagination_class = PortalCursorPagination
+    schema = PortalSchema()
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = None
+    query: dict[str, Any]
+
+    def parse_query(self, request: Request) -> None:
+        """Fill `self.query`; raises `Invalid`."""
+        if self.queries is not None:
+            self.query = read_query(request, self.queries.get(self.action or "", NoQuery))
+
+    def body(self, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
+        """Return the request's body as the serializer understands it; raises DRF's `ValidationError`."""
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        parsed: dict[str, Any] = serializer.validated_data
+        return parsed
+
+    def listed(
+        self, rows: QuerySet[Any], serializer_class: type[Serializer[Any]], **context: Any
+    ) -> Response:
+        """Answer with one page of rows."""
+        page = self.paginate_queryset(rows)
+        shown = serializer_class(page, many=True, context={**self.get_serializer_context(), **context})
+        return self.get_paginated_response(shown.data)
 
     def identity(self, request: Request) -> Identity:
         """Return who calls; raises `Unauthenticated` for nobody."""
@@ -67,6 +102,7 @@ class SignedInViewSet(DoorViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.audit_context.actor = self.identity(request).actor
+        self.parse_query(request)
 
 
 class ProjectViewSet(DoorViewSet):
@@ -103,6 +139,7 @@ class ProjectViewSet(DoorViewSet):
                 method=request.method or "GET",
             ) as grant:
                 self.grant = grant
+                self.parse_query(drf_request)
                 response = getattr(self, name)(drf_request, *args, **kwargs)
                 self.response = self.finalize_response(drf_request, response, *args, **kwargs)
                 if hasattr(self.response, "render"):

@@ -24,7 +24,8 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.errors import Forbidden, Invalid, MethodNotAllowed, PortalError, TooLarge
 from accounts.ids import uuid7
-from accounts.problems import CONTENT_TYPE, headers as problem_headers, problem
+from accounts.problems import CONTENT_TYPE, problem
+from accounts.problems import headers as problem_headers
 from accounts.tenancy import scope
 from projects.doors.door import SAFE_METHODS, open_door
 from projects.doors.grant import Grant
@@ -108,6 +109,11 @@ class AsgiRequest:
                     "request.too_large", _("The body is larger than %(limit)s bytes.") % {"limit": limit}
                 )
         return bytes(parts)
+
+    async def disconnected(self) -> None:
+        """Return once the client has gone; for answers that wait, after the body has been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
 
     async def json(self, limit: int = 1 << 20) -> Any:
         """Read a JSON body; raises `Invalid` where it does not parse."""
@@ -231,6 +237,8 @@ class ProjectApp:
 
     actions: ClassVar[dict[str, str]] = {}
     via: ClassVar[str] = "api"
+    # OpenAPI operation objects by method; `projects.doors.schema.document_asgi` adds what every door does.
+    documentation: ClassVar[dict[str, dict[str, Any]]] = {}
 
     async def __call__(self, scope_: Scope, receive: Receive, send: Send) -> None:
         request = AsgiRequest(scope_, receive, send)

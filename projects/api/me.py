@@ -1,0 +1,67 @@
+"""What belongs to the caller."""
+
+from typing import ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from accounts.tenancy import scope
+from projects.doors.api import SignedInViewSet
+from projects.doors.door import entrances
+from projects.doors.identity import Identity, bad_token
+from projects.doors.schema import documented
+from projects.doors.strict import QuerySerializer
+from projects.models import Token
+from projects.serializers import MeSerializer, MyProjectSerializer
+
+
+def person_behind(identity: Identity) -> User:
+    """Return the signed-in person, or the one behind a usable token; raises `Unauthenticated`."""
+    if identity.user is not None:
+        return identity.user
+    assert identity.token_account is not None
+    with scope(identity.token_account):
+        token = Token.objects.select_related("user").filter(pk=identity.token_id).first()
+        if token is None or not token.usable or not token.user.is_active:
+            raise bad_token()
+        user: User = token.user
+        return user
+
+
+class MeViewSet(SignedInViewSet):
+    """Who calls."""
+
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
+    serializer_class = MeSerializer
+
+    @documented(operation_id="me", summary="Who I am")
+    def retrieve(self, request: Request) -> Response:
+        identity = self.identity(request)
+        user = person_behind(identity)
+        shown = {
+            "id": user.pk,
+            "username": user.username,
+            "name": user.name,
+            "email": user.email,
+            "language": user.language,
+            "platform_role": user.platform_role,
+            "token": identity.token_id,
+        }
+        return Response(MeSerializer(shown).data)
+
+
+class MyProjectsViewSet(SignedInViewSet):
+    """The projects that the caller may enter: a person's own, a token's one."""
+
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
+    serializer_class = MyProjectSerializer
+    pagination_class = None  # type: ignore[assignment]  # a person's projects are few
+
+    @documented(operation_id="projects_mine", summary="My projects")
+    def list(self, request: Request) -> Response:
+        identity = self.identity(request)
+        found = entrances(person_behind(identity).pk)
+        if identity.token_account is not None:
+            found = [entrance for entrance in found if entrance.account_id == identity.token_account]
+        return Response(MyProjectSerializer(found, many=True).data)

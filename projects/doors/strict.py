@@ -1,0 +1,77 @@
+"""Requests say nothing that the portal does not understand: unknown fields and parameters are refused by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from accounts.errors import Invalid
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+_KEY_LENGTH = 128
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A body with these fields and no others. Fields that are read-only count as unknown."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse unknown fields, then validate the known ones."""
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            unknown = sorted(str(name) for name in data if name not in known)
+            if unknown:
+                raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class QuerySerializer(StrictSerializer):
+    """The query parameters of one action of a viewset (`queries`); documented by the schema from here."""
+
+
+class NoQuery(QuerySerializer):
+    """No parameters at all."""
+
+
+class PageQuery(QuerySerializer):
+    """The parameters of every list."""
+
+    cursor = serializers.CharField(
+        required=False,
+        max_length=500,
+        help_text="Where to go on: from `next` or `previous` of another page.",
+    )
+    page_size = serializers.IntegerField(
+        required=False, min_value=1, max_value=200, help_text="Items a page, 50 unless told."
+    )
+
+
+def read_query(request: Request, serializer_class: type[QuerySerializer]) -> dict[str, Any]:
+    """Parse and check a request's query parameters; raises `Invalid`, naming each wrong one."""
+    given = request.query_params
+    repeated = sorted(name for name in given if len(given.getlist(name)) > 1)
+    if repeated:
+        errors = {name: [_("Give this parameter once.")] for name in repeated}
+    else:
+        serializer = serializer_class(data=given.dict())
+        if serializer.is_valid():
+            parsed: dict[str, Any] = serializer.validated_data
+            return parsed
+        errors = {name: [str(text) for text in texts] for name, texts in serializer.errors.items()}
+    raise Invalid(
+        "request.query",
+        _("These query parameters are not valid: %(names)s.") % {"names": ", ".join(errors)},
+        errors=errors,
+    )
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the request's Idempotency-Key, or an empty text; raises `Invalid` for one that is not a key."""
+    key: str = request.headers.get(IDEMPOTENCY_HEADER, "")
+    if len(key) > _KEY_LENGTH or not key.isascii() or (key and not key.isprintable()):
+        message = _("An Idempotency-Key has at most %(length)d printable ASCII characters.") % {
+            "length": _KEY_LENGTH
+        }
+        raise Invalid("request.idempotency_key", message, errors={IDEMPOTENCY_HEADER: [message]})
+    return key

@@ -1,0 +1,54 @@
+"""What the API of this floor reads and writes."""
+
+from projects.serializers.account import (
+    ClaimBody,
+    CredentialBody,
+    CredentialReplacement,
+    CredentialSerializer,
+    InvitationBody,
+    LinkInvitedSerializer,
+    LinkSerializer,
+)
+from projects.serializers.audit import AuditEventSerializer, AuditQuery
+from projects.serializers.operation import OperationLogSerializer, OperationQuery, OperationSerializer
+from projects.serializers.project import (
+    MemberBody,
+    MemberSerializer,
+    MeSerializer,
+    MyProjectSerializer,
+    ProjectBody,
+    ProjectSerializer,
+    RoleBody,
+    RoleTableSerializer,
+    TokenBody,
+    TokenMadeSerializer,
+    TokenQuery,
+    TokenSerializer,
+)
+
+__all__ = [
+    "AuditEventSerializer",
+    "AuditQuery",
+    "ClaimBody",
+    "CredentialBody",
+    "CredentialReplacement",
+    "CredentialSerializer",
+    "InvitationBody",
+    "LinkInvitedSerializer",
+    "LinkSerializer",
+    "MeSerializer",
+    "MemberBody",
+    "MemberSerializer",
+    "MyProjectSerializer",
+    "OperationLogSerializer",
+    "OperationQuery",
+    "OperationSerializer",
+    "ProjectBody",
+    "ProjectSerializer",
+    "RoleBody",
+    "RoleTableSerializer",
+    "TokenBody",
+    "TokenMadeSerializer",
+    "TokenQuery",
+    "TokenSerializer",
+]
