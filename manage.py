@@ -9,8 +9,8 @@ OWNER_COMMANDS = frozenset(
     "dbshell inspectdb makemigrations migrate optimizemigration prepare showmigrations sqlmigrate squashmigrations".split()
 )
 APP_COMMANDS = frozenset(
-    "check collectstatic compilemessages createroles diffsettings engines findstatic help makemessages spectacular up "
-    "version web".split()
+    "check collectstatic compilemessages createroles diffsettings engines findstatic help makemessages spectacular "
+    "up version web checktranslations compiletranslations maketranslations".split()
 )
 
 
@@ -23,7 +23,7 @@ def database_role(arguments: list[str]) -> str:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["up"]:
+    if sys.argv[1:2] == ["up"]:
         # The supervisor stays small: it never loads Django.
         from portal.supervisor.up import main as up
 

@@ -5,6 +5,7 @@ import hmac
 import ipaddress
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -71,6 +72,15 @@ def _worker() -> str:
     return "ready" if silence < STALE_AFTER else f"silent for {silence.total_seconds():.0f} s"
 
 
+def _agent() -> str:
+    """The agent touches a file at every turn of its loop."""
+    try:
+        silence = time.time() - (settings.LOCAL_STATE / "heartbeat").stat().st_mtime
+    except FileNotFoundError:
+        return "starting"
+    return "ready" if silence < STALE_AFTER.total_seconds() else f"silent for {silence:.0f} s"
+
+
 async def _redis() -> str:
     async with redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=_PATIENCE) as client:
         await client.ping()
@@ -103,6 +113,9 @@ async def engine_states() -> dict[str, str]:
             "mlflow": _mlflow,
             "worker": sync_to_async(_worker),
         }
+        # Only where an agent has ever run: elsewhere the local cluster does not exist.
+        if settings.LOCAL_STATE.exists():
+            checks["agent"] = sync_to_async(_agent)
         states = await asyncio.gather(*(_state(check) for check in checks.values()))
     return dict(zip(checks, states, strict=True))
 

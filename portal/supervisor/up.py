@@ -1,5 +1,6 @@
 """The order of things when the portal starts."""
 
+import argparse
 import json
 import os
 import re
@@ -35,21 +36,27 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201  # this is the terminal's program
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the portal until Ctrl-C; returns the exit status."""
     started = time.monotonic()
+    parser = argparse.ArgumentParser(prog="manage.py up", description="Start everything on this machine.")
+    parser.add_argument(
+        "--then",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="COMMAND",
+        help="run this once every engine is ready, with PORTAL_URL set; when it fails, the portal stops with its status",
+    )
+    then: list[str] = parser.parse_args(sys.argv[2:] if arguments is None else arguments).then
     try:
         environment = read_environment()
         places = locate(environment.home)
         with ExitStack() as stack:
             stack.enter_context(held(places, "up"))
-            _Up(environment, places, stack, started).run()
+            return _Up(environment, places, stack, started).run(then)
     except (EngineError, WrongEnvironment, UnusableFolder) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    except BrokenPipeError:
-        return 1
-    return 0
 
 
 class _Up:
@@ -63,7 +70,8 @@ class _Up:
         self.supervisor = Supervisor(places.logs, self.register, say)
         stack.enter_context(self.supervisor.signals())
 
-    def run(self) -> None:
+    def run(self, then: list[str]) -> int:
+        status = 0
         try:
             if left := self.register.end_leftovers():
                 say(f"Ended what an earlier start left running: {', '.join(left)}")
@@ -73,12 +81,28 @@ class _Up:
             self._start_portal(listener)
             self._greet(admin)
             self.supervisor.watch(self._watch_worker, every=15.0)
-            self.supervisor.run()
+            if then and (status := self._run_then(then)):
+                say(f"{then[-1]} ended with status {status}.")
+            else:
+                self.supervisor.run()
         except Stopped:
             say("\nStopping …")
         finally:
             self.supervisor.stop()
         say("Stopped.")
+        return status
+
+    def _run_then(self, command: list[str]) -> int:
+        """Run a command with the portal around it, its output on this terminal; its exit status."""
+        self.supervisor.run_until(lambda: self._answers("/readyz?all=1"), 120.0, "not every engine became ready")
+        environment = base_environment(self.places.home) | {"PORTAL_URL": self._address}
+        program = Program("then", tuple(command), environment, folder=CODE)
+        process = spawn(program, sys.stdout.fileno())
+        try:
+            self.supervisor.run_until(lambda: process.poll() is not None, float("inf"), "")
+        finally:
+            stop(process, program)
+        return process.returncode
 
     def _listen(self) -> socket.socket:
         address, port = self.environment.bind, self.environment.port
@@ -158,9 +182,9 @@ class _Up:
         bind = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.environment.bind, self.environment.bind)  # noqa: S104
         return f"http://{bind if ':' not in bind or bind.startswith('[') else f'[{bind}]'}:{self.environment.port}"
 
-    def _answers(self) -> bool:
+    def _answers(self, path: str = "/livez") -> bool:
         try:
-            with urllib.request.urlopen(f"{self._address}/livez", timeout=1) as answer:  # noqa: S310  # our own http
+            with urllib.request.urlopen(self._address + path, timeout=5) as answer:  # noqa: S310  # our own http
                 return bool(answer.status == 200)
         except OSError:
             return False
