@@ -1,14 +1,14 @@
 """Messages for translation: collected from the sources, merged into locale/*/LC_MESSAGES/django.po, compiled.
 
 Works without gettext's programs, which a fresh machine lacks. Catalogues are sorted by message and carry no
-line numbers, so that two people's changes merge. Collecting needs Babel (requirements/dev.txt), the rest does not.
+line numbers, so that two people's changes merge. Only collecting needs Babel (requirements/dev.txt).
 """
 
 import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polib
 from django.conf import settings
@@ -49,9 +49,12 @@ def _python_messages(code: io.BytesIO, where: Path) -> Iterator[Message]:
     # Only developers' machines collect; the running portal does without Babel.
     from babel.messages.extract import extract_python
 
-    for line, function, found, _comments in extract_python(code, KEYWORDS, (), {"encoding": "utf-8"}):
-        parts = list(found) if isinstance(found, tuple) else [found]
-        texts = parts[: TEXTS.get(function or "", 1)]
+    calls: Iterator[tuple[int, str, Any, list[str]]] = extract_python(
+        code, KEYWORDS, (), {"encoding": "utf-8"}
+    )  # type: ignore[assignment]
+    for line, function, found, _comments in calls:
+        parts: list[Any] = list(found) if isinstance(found, list | tuple) else [found]
+        texts = parts[: TEXTS.get(function, 1)]
         if not texts or texts[0] is None or texts[0] == "":
             continue
         if any(not isinstance(text, str) for text in texts):
@@ -89,7 +92,7 @@ def key(entry: polib.POEntry) -> Message:
 
 
 def merge(catalogue: Path, messages: dict[Message, set[str]]) -> tuple[int, int]:
-    """Add new messages to a catalogue and drop unused ones; returns how many of each. Translations are kept."""
+    """Add new messages to a catalogue, drop unused ones; returns how many of each. Translations are kept."""
     known = {key(entry): entry for entry in polib.pofile(str(catalogue))} if catalogue.is_file() else {}
     fresh = polib.POFile(wrapwidth=100)
     language = catalogue.parent.parent.name
