@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from registry.datasets.api_urls import urlpatterns as _datasets
 from registry.endpoints.api import EndpointViewSet
 from registry.training.api import TrainingJobViewSet, TrainingProjectViewSet
 
@@ -42,4 +43,4 @@ _endpoints = [
     path("endpoints/<str:name>/log", EndpointViewSet.as_view({"get": "log"}), name="endpoint_log"),
 ]
 
-urlpatterns = [path("projects/<slug:slug>/", include([*_training, *_endpoints]))]
+urlpatterns = [path("projects/<slug:slug>/", include([*_datasets, *_training, *_endpoints]))]

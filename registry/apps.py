@@ -7,10 +7,13 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from clusters.local import hooks
         from projects import operations
+        from registry.datasets.actions.versions import PROFILE
+        from registry.datasets.operations import profile_version
         from registry.endpoints import actions, deploy
         from registry.endpoints import workload as server
         from registry.training import git, launch, run, workload
 
+        operations.register(PROFILE, profile_version)
         operations.register(launch.KIND, run.advance, retry=launch.retry_operation)
         operations.register(git.KIND, git.advance)
         hooks.prepare(workload.OWNER, workload.prepare)

@@ -1,0 +1,1 @@
+"""Datasets: uploads, immutable versions, downloads on record, profiles of tables, data for jobs."""

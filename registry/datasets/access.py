@@ -1,0 +1,47 @@
+"""Handing a version's files to a job: on record for the person the job works for, streamed as they are written."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.errors import NotFound
+from accounts.tenancy import require_account, scope
+from registry.blobs import read_range
+from registry.models import Blob, DatasetFile, DatasetVersion
+
+
+def open_for_job(version_id: UUID, *, on_behalf_of: str, job: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Record that a job reads a sealed version, then yield each file's safe relative path and its bytes.
+
+    Call it in the account's scope, with somebody acting; the record is written by the call itself, in that
+    transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The launch has checked
+    the person's permission. Raises `NotFound` where no such sealed version is in scope.
+    """
+    account_id = require_account()
+    sealed = DatasetVersion.objects.select_related("dataset").filter(state=DatasetVersion.State.READY)
+    version = sealed.filter(pk=version_id).first()
+    if version is None:
+        raise NotFound(
+            "dataset.version_not_found", _("The dataset version that this job reads is not in this project.")
+        )
+    files = list(DatasetFile.objects.filter(version=version).order_by("path").values_list("path", "blob_id"))
+    audit.record(
+        "dataset.read",
+        version,
+        detail={
+            "job": job,
+            "on_behalf_of": on_behalf_of,
+            "content_hash": version.content_hash,
+            "files": version.file_count,
+        },
+    )
+    return _files(account_id, files)
+
+
+def _files(account_id: UUID, files: list[tuple[str, UUID]]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    for path, blob_id in files:
+        with scope(account_id):
+            pieces = read_range(Blob.objects.get(pk=blob_id))
+        yield path, pieces

@@ -1,0 +1,35 @@
+"""Looking into a table: a read of data, on record."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.errors import Conflict, Unprocessable
+from projects.doors import Grant
+from projects.permissions import Permission
+from registry.datasets.summaries import find_table
+from registry.models import DatasetVersion
+
+
+def preview_table(grant: Grant, version: DatasetVersion, path: str = "") -> dict[str, Any]:
+    """Return path, row count, columns with extremes and the first rows of a version's table, and record the look.
+
+    Raises as `find_table`; `Conflict` while it is being profiled, `Unprocessable` where that failed.
+    """
+    grant.require(Permission.DATASET_PREVIEW)
+    table = find_table(version, path)
+    if table.report is None:
+        if table.problem:
+            raise Unprocessable("dataset.not_readable", f"“{table.file.path}”: {table.problem}")
+        raise Conflict(
+            "dataset.profile_pending",
+            _("“%(path)s” is still being looked through. Try again in a moment.") % {"path": table.file.path},
+        )
+    audit.record("dataset.preview", version, detail={"path": table.file.path})
+    return {
+        "path": table.file.path,
+        "rows": table.report.rows,
+        "columns": table.report.columns,
+        "sample": table.report.sample,
+    }

@@ -1,0 +1,21 @@
+"""The dataset API, below `projects/<slug>/`. Bytes come and go through `transfers`."""
+
+from django.urls import path
+
+from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+
+_VERSIONS = "datasets/<str:name>/versions"
+_VERSION = f"{_VERSIONS}/<int:number>"
+_version = DatasetVersionViewSet.as_view
+
+urlpatterns = [
+    path("datasets", DatasetViewSet.as_view({"get": "list", "post": "create"}), name="datasets"),
+    path("datasets/<str:name>", DatasetViewSet.as_view({"get": "retrieve"}), name="dataset"),
+    path(_VERSIONS, _version({"get": "list", "post": "create"}), name="dataset_versions"),
+    path(_VERSION, _version({"get": "retrieve", "delete": "destroy"}), name="dataset_version"),
+    path(f"{_VERSION}/seal", _version({"post": "seal"}), name="dataset_seal"),
+    path(f"{_VERSION}/files", _version({"get": "files"}), name="dataset_files"),
+    path(f"{_VERSION}/uploads", _version({"get": "uploads", "post": "begin_upload"}), name="dataset_uploads"),
+    path(f"{_VERSION}/profile", _version({"get": "profile"}), name="dataset_profile"),
+    path(f"{_VERSION}/preview", _version({"get": "preview"}), name="dataset_preview"),
+]

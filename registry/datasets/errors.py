@@ -1,0 +1,9 @@
+"""Errors of this room beyond the common family."""
+
+from accounts.errors import PortalError
+
+
+class InsufficientStorage(PortalError):
+    """The blob store's disk would run full (WebDAV's 507, RFC 4918)."""
+
+    status = 507

@@ -1,0 +1,86 @@
+"""Finding things of the project in scope, or the 404 that says what is not there."""
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import NotFound
+from registry.datasets.names import is_name, printable
+from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
+
+_MOST_VERSIONS = 2**31 - 1
+
+
+def find_dataset(name: str, *, lock: bool = False) -> Dataset:
+    """Return a dataset by name; `lock` holds its row until the transaction ends. Raises `NotFound`."""
+    rows = Dataset.objects.select_for_update() if lock else Dataset.objects.get_queryset()
+    found: Dataset | None = rows.filter(name=name).first() if is_name(name) else None
+    if found is None:
+        raise NotFound(
+            "dataset.not_found",
+            _("There is no dataset “%(name)s” in this project.") % {"name": printable(name)},
+        )
+    return found
+
+
+def find_version(name: str, number: int, *, lock: bool = False) -> DatasetVersion:
+    """Return a version by its dataset's name and its number. Raises `NotFound`."""
+    rows = DatasetVersion.objects.select_related("dataset")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    known = is_name(name) and 0 < number <= _MOST_VERSIONS
+    found: DatasetVersion | None = rows.filter(dataset__name=name, number=number).first() if known else None
+    if found is None:
+        raise NotFound(
+            "dataset.version_not_found",
+            _("There is no version %(number)s of a dataset “%(name)s” in this project.")
+            % {"name": printable(name), "number": number},
+        )
+    return found
+
+
+def latest_version(dataset: Dataset) -> DatasetVersion | None:
+    """Return the newest sealed version, or None where nothing is sealed yet."""
+    sealed = DatasetVersion.objects.filter(dataset=dataset, state=DatasetVersion.State.READY)
+    found: DatasetVersion | None = sealed.order_by("-number").first()
+    return found
+
+
+def find_file(version: DatasetVersion, path: str) -> DatasetFile:
+    """Return a version's file by its path. Raises `NotFound`."""
+    known = "\x00" not in path
+    rows = DatasetFile.objects.select_related("blob").filter(version=version, path=path)
+    found: DatasetFile | None = rows.first() if known else None
+    if found is None:
+        raise NotFound(
+            "dataset.file_not_found",
+            _("%(version)s has no file “%(path)s”.") % {"version": version.label, "path": printable(path)},
+        )
+    found.version = version
+    return found
+
+
+def find_upload(version: DatasetVersion, upload_id: str, *, lock: bool = False) -> DatasetUpload:
+    """Return an unfinished upload into a version. Raises `NotFound`, also once it is finished."""
+    rows = DatasetUpload.objects.select_related("blob")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    found: DatasetUpload | None = rows.filter(version=version, pk=_uuid(upload_id)).first()
+    if found is None:
+        raise NotFound(
+            "dataset.upload_not_found",
+            _(
+                "There is no unfinished upload %(id)s into %(version)s. If it was finished, its file is "
+                "listed with the version."
+            )
+            % {"id": printable(upload_id), "version": version.label},
+        )
+    found.version = version
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
