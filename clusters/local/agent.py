@@ -28,7 +28,7 @@ from clusters.local import cgroup, environments, hooks, isolation, outcomes, pre
 from clusters.local.folders import folder_of, state_root, workloads_root
 from clusters.local.health import STRIKES, Health
 from clusters.local.hooks import on_change, prepare, register_secrets
-from clusters.local.identities import Identities
+from clusters.local.identities import Identities, first_uid
 from clusters.local.leadership import Listener, lock_folder
 from clusters.local.runtime import Runtime, end_all
 from clusters.local.state import State
@@ -57,7 +57,7 @@ class Agent:
             folder.chmod(mode)
         self._lock = lock_folder(self.root)
         self.runtime = Runtime(workloads_root())
-        self.identities = Identities(self.root)
+        self.identities = Identities(self.root, first_uid(settings.DEPLOYMENT_ID))
         self.health = Health()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -409,6 +409,7 @@ class Agent:
 
     def _record_stop(self) -> None:
         """What cannot be written now is written by the next agent, from the state files."""
+        self.runtime.reap()
         rows = Workload.objects.unscoped().filter(phase__in=STARTED, cluster=self.cluster).select_related("cluster")
         for workload in rows if self.cluster is not None else []:
             actual, found = self.runtime.look(workload.pk, workload.attempt)

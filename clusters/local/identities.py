@@ -4,10 +4,17 @@ import fcntl
 import json
 import os
 import pwd
+import zlib
 from pathlib import Path
 from uuid import UUID
 
 FIRST_UID = 210_000
+BLOCKS, BLOCK = 10_000, 1_000
+
+
+def first_uid(deployment: str) -> int:
+    """Where a deployment's user ids begin: two portals on one machine must not take each other's processes for their own."""
+    return FIRST_UID + zlib.crc32(deployment.encode()) % BLOCKS * BLOCK
 
 
 class Identities:
