@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psutil
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models import F, Q
 from django.utils import timezone
