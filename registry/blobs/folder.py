@@ -116,7 +116,7 @@ class _Committed:
     def read(self, start: int, length: int) -> bytes:
         return self._content.read(start, length)
 
-    def append(self, sealed: bytes) -> None:
+    def append(self, sealed: bytes | memoryview) -> None:
         raise _finished(self._path)
 
     def truncate(self, size: int) -> None:
@@ -132,10 +132,12 @@ class _Committed:
         """Committing has done so."""
 
     def commit(self) -> None:
-        """Already done."""
+        """Done but for the tails, where the writer died in between."""
+        _drop_tails(self._path)
 
     def discard(self) -> None:
         self._path.unlink(missing_ok=True)
+        _drop_tails(self._path)
         self.close()
 
     def close(self) -> None:
@@ -155,7 +157,7 @@ class _Upload:
     def read(self, start: int, length: int) -> bytes:
         return _read(self._file.fileno(), start, length)
 
-    def append(self, sealed: bytes) -> None:
+    def append(self, sealed: bytes | memoryview) -> None:
         try:
             _write(self._file.fileno(), sealed, self.size)
         except OSError as error:
@@ -206,16 +208,12 @@ class _Upload:
         self._part.rename(self._path)
         self.committed = True
         _sync_folder(self._path.parent)
-        self._drop_tails()
+        _drop_tails(self._path)
 
     def discard(self) -> None:
         self._part.unlink(missing_ok=True)
-        self._drop_tails()
+        _drop_tails(self._path)
         self.close()
-
-    def _drop_tails(self) -> None:
-        self._tail.unlink(missing_ok=True)
-        self._new_tail.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._file.close()
@@ -245,6 +243,11 @@ def _claim(path: Path) -> Upload:
         os.close(descriptor)
 
 
+def _drop_tails(path: Path) -> None:
+    for suffix in (_TAIL, _NEW_TAIL):
+        path.with_suffix(suffix).unlink(missing_ok=True)
+
+
 def _same_file(descriptor: int, path: Path) -> bool:
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
@@ -260,7 +263,7 @@ def _read(descriptor: int, start: int, length: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _write(descriptor: int, data: bytes, offset: int) -> None:
+def _write(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(descriptor, view, offset)

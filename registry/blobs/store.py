@@ -38,7 +38,7 @@ class Upload(Protocol):
     def read(self, start: int, length: int) -> bytes:
         """Return bytes appended before."""
 
-    def append(self, sealed: bytes) -> None:
+    def append(self, sealed: bytes | memoryview) -> None:
         """Add bytes at the end; where there is no room, raise `Unavailable` and keep the bytes before."""
 
     def truncate(self, size: int) -> None:

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from accounts.crypto import HEADER_BYTES, DataKey, SealError, new_data_key, open_data_key
+from accounts.crypto import (
+    CHUNK_OVERHEAD_BYTES,
+    HEADER_BYTES,
+    DataKey,
+    SealError,
+    new_data_key,
+    open_data_key,
+)
 from accounts.errors import Conflict, TooLarge
 from registry.blobs.configured import blob_store
 from registry.blobs.layout import CHUNK_SIZE, Layout, content_size, sealed_offset, whole_chunks
@@ -30,7 +37,10 @@ class BlobWriter:
         self._key = key
         self._limit = limit
         self._chunk_size = blob.chunk_size
-        self._buffer = bytearray()
+        # Made once: growing and dropping a megabyte per chunk costs more in page faults than encrypting it.
+        self._buffer = memoryview(bytearray(blob.chunk_size))
+        self._filled = 0
+        self._room = memoryview(bytearray(blob.chunk_size + CHUNK_OVERHEAD_BYTES))
         self._index = 0
         self._size = 0
         self._ended = upload.committed
@@ -78,7 +88,7 @@ class BlobWriter:
     @property
     def offset(self) -> int:
         """How many bytes of content have arrived; the next `append` goes here."""
-        return self._size if self._ended else self._index * self._chunk_size + len(self._buffer)
+        return self._size if self._ended else self._index * self._chunk_size + self._filled
 
     def append(self, data: bytes | bytearray | memoryview, *, at: int | None = None) -> int:
         """Add content and return the new offset.
@@ -104,10 +114,12 @@ class BlobWriter:
         if self._ended and view:
             raise Conflict("blob.finished", _("This upload is finished; nothing can be added to it."))
         while view:
-            if len(self._buffer) == self._chunk_size:
-                self._seal_full_chunk()
-            piece = view[: self._chunk_size - len(self._buffer)]
-            self._buffer += piece
+            if self._filled == self._chunk_size:
+                self._seal_buffer(last=False)
+                self._index, self._filled = self._index + 1, 0
+            piece = view[: self._chunk_size - self._filled]
+            self._buffer[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
             if self._hash is not None:
                 self._hash.update(piece)
             view = view[len(piece) :]
@@ -118,7 +130,7 @@ class BlobWriter:
         try:
             if not (self._ended or self._closed):
                 self._upload.sync()
-                self._upload.save_tail(self._key.seal_tail(self._index, self._buffer))
+                self._upload.save_tail(self._key.seal_tail(self._index, self._buffer[: self._filled]))
             return self.offset
         finally:
             self._close()
@@ -133,9 +145,8 @@ class BlobWriter:
         if not self._digest:
             if not self._ended:
                 self._size = self.offset
-                self._upload.append(self._key.seal_chunk(self._index, self._buffer, last=True))
+                self._seal_buffer(last=True)
                 self._ended = True
-                self._buffer.clear()
             digest = self._hash.hexdigest() if self._hash else self._read_back()
             self._upload.commit()
             self._digest = digest
@@ -171,10 +182,9 @@ class BlobWriter:
         self._closed = True
         self._upload.close()
 
-    def _seal_full_chunk(self) -> None:
-        self._upload.append(self._key.seal_chunk(self._index, self._buffer, last=False))
-        self._index += 1
-        self._buffer.clear()
+    def _seal_buffer(self, *, last: bool) -> None:
+        content = self._buffer[: self._filled]
+        self._upload.append(self._key.seal_chunk_into(self._index, content, self._room, last=last))
 
     def _restore(self) -> None:
         """Find where an earlier writer got to, dropping what it had not finished writing."""
@@ -194,7 +204,9 @@ class BlobWriter:
             index -= 1
         upload.truncate(sealed_offset(index, self._chunk_size))
         self._index = index
-        self._buffer += self._tail(index)
+        tail = self._tail(index)
+        self._filled = len(tail)
+        self._buffer[: self._filled] = tail
 
     def _opens(self, index: int) -> bool:
         try:

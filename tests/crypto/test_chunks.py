@@ -29,6 +29,15 @@ def test_a_chunk_opens_at_its_position_only(index: int, content: bytes, last: bo
         key.open_tail(index, sealed)
 
 
+@given(st.integers(0, 2**40), st.binary(max_size=200), st.booleans())
+def test_sealing_into_room_is_the_same(index: int, content: bytes, last: bool) -> None:
+    key = DataKey(SECRET, PLACE)
+    room = memoryview(bytearray(300))
+    used = key.seal_chunk_into(index, memoryview(content), room, last=last)
+    assert key.open_chunk(index, bytes(used), last=last) == content
+    assert bytes(room[len(used) :]) == bytes(300 - len(used))
+
+
 def test_every_flipped_bit_of_chunk_and_header_is_found() -> None:
     key = DataKey(SECRET, PLACE)
     sealed = key.seal_chunk(7, b"content", last=False)
