@@ -5,6 +5,7 @@ workspace, `Unavailable` while MLflow starts, and the other `PortalError`s for w
 MLflow's texts reaches a person unredacted.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ Pairs = Mapping[str, str]
 
 def _listed(values: Pairs | None) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in (values or {}).items()]
+
+
+def _number(value: float) -> float | str:
+    """JSON has no NaN and no infinities: MLflow takes their names."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,10 @@ class Mlflow:
             "POST",
             f"{V2}/runs/log-batch",
             run_id=run_id,
-            metrics=[{"key": k, "value": v, "timestamp": at, "step": step} for k, v, at, step in metrics],
+            metrics=[
+                {"key": key, "value": _number(value), "timestamp": at, "step": step}
+                for key, value, at, step in metrics
+            ],
             params=_listed(params),
             tags=_listed(tags),
         )

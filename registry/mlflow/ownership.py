@@ -92,7 +92,7 @@ async def require_models(account_id: UUID, model_ids: Iterable[str]) -> None:
 
 
 async def require_dataset(account_id: UUID, dataset_id: str) -> None:
-    """Raise `NotFound` unless an evaluation dataset is this account's (MLflow answers some such calls with 500)."""
+    """Raise `NotFound` unless a dataset for evaluation is here; MLflow answers some of these with 500."""
     if _datasets.get(account_id, dataset_id) is not None:
         return
     if await get_json(account_id, f"{V3}/datasets/{quote(dataset_id, safe='')}") is None:

@@ -176,6 +176,8 @@ _TABLE: Final[dict[str, Route]] = {
     f"POST {V3}/traces": _log(Bound.NEVER, ""),
     f"PATCH {V3}/traces/{{trace_id}}/tags": _log(Bound.NEVER, "trace_id"),
     f"DELETE {V3}/traces/{{trace_id}}/tags": _log(Bound.NEVER, "trace_id"),
+    f"PATCH {V2}/traces/{{trace_id}}/tags": _log(Bound.NEVER, "trace_id"),
+    f"DELETE {V2}/traces/{{trace_id}}/tags": _log(Bound.NEVER, "trace_id"),
     f"POST {V3}/traces/{{trace_id}}/assessments": _log(Bound.NEVER, "trace_id"),
     f"PATCH {V3}/traces/{{trace_id}}/assessments/{{assessment_id}}": _log(Bound.NEVER, "trace_id"),
     f"DELETE {V3}/traces/{{trace_id}}/assessments/{{assessment_id}}": _log(Bound.NEVER, "trace_id"),

@@ -1,4 +1,6 @@
-"""A run-scoped token, as a training job holds one: its own run, the runs nested in it, and nothing else to write."""
+"""A run-scoped token, as a training job holds one: its own run, the runs nested in it, and nothing else to
+write.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +26,9 @@ with mlflow.start_run() as run:
     mlflow.log_text("1", "note.txt")
     mlflow.log_metric("f1", 0.9, model_id=info.model_id)
 children = mlflow.search_runs(
-    experiment_ids=[run.info.experiment_id], filter_string=f"tags.mlflow.parentRunId = '{run.info.run_id}'", output_format="list"
+    experiment_ids=[run.info.experiment_id],
+    filter_string=f"tags.mlflow.parentRunId = '{run.info.run_id}'",
+    output_format="list",
 )
 print(json.dumps({"run_id": run.info.run_id, "children": len(children), "model_id": info.model_id}))
 """

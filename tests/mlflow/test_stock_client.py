@@ -17,7 +17,9 @@ with mlflow.start_run(run_name="first") as run:
     for step in range(20):
         mlflow.log_metrics({"loss": 1 / (step + 1), "acc": step / 20}, step=step)
     model = LogisticRegression(C=0.5).fit(x, y)
-    info = mlflow.sklearn.log_model(model, name="classifier", input_example=x[:2], registered_model_name="yield")
+    info = mlflow.sklearn.log_model(
+        model, name="classifier", input_example=x[:2], registered_model_name="yield"
+    )
     mlflow.log_text("die,fails\\n1,0\\n", "tables/per die.csv")
     mlflow.set_tag("lot", "L-17")
 client = MlflowClient()
@@ -27,7 +29,10 @@ back = client.get_run(run.info.run_id)
 loaded = mlflow.pyfunc.load_model("models:/yield@champion")
 folder = tempfile.mkdtemp()
 file = client.download_artifacts(run.info.run_id, "tables/per die.csv", folder)
-found = mlflow.search_runs(experiment_names=["wafer-yield"], filter_string="params.alpha = '0.4'", output_format="list")
+filter_string = "params.alpha = '0.4'"
+found = mlflow.search_runs(
+    experiment_names=["wafer-yield"], filter_string=filter_string, output_format="list"
+)
 print(json.dumps({
     "run_id": run.info.run_id, "experiment_id": run.info.experiment_id, "status": back.info.status,
     "params": back.data.params, "metrics": back.data.metrics, "tags": sorted(back.data.tags),

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from registry.mlflow.workspaces import workspace_of
-from tests.mlflow.conftest import Tenant
+from tests.mlflow.conftest import NO_TLS, Tenant
 from tests.mlflow.test_walls import FILES, V2, post
 
 SIZE = 600 * 1024 * 1024
@@ -46,7 +46,7 @@ def test_big_files_need_no_memory(a: Tenant, folder: str, mlflow_server: int) ->
             yield chunk
 
     headers = {"Authorization": f"Bearer {a.owner}"}
-    with httpx.Client(trust_env=False, timeout=120, headers=headers) as client:
+    with httpx.Client(trust_env=False, timeout=120, headers=headers, verify=NO_TLS) as client:
         address = f"{a.uri}{FILES}/{folder}/big.bin"
         assert client.put(address, content=sent(), headers={"Content-Length": str(SIZE)}).status_code == 200
         assert client.put(f"{address}.chunked", content=sent()).status_code == 200

@@ -146,6 +146,7 @@ def attempts(theirs: Things, own: Things, workspace: str) -> list[tuple[str, str
         ("GET", f"{FILES}?path=workspaces/{workspace}/{theirs.experiment}", {}),
         ("GET", f"{V3}/traces/{theirs.trace}", {}),
         ("PATCH", f"{V3}/traces/{theirs.trace}/tags", {"key": "k", "value": "v"}),
+        ("PATCH", f"{V2}/traces/{theirs.trace}/tags", {"key": "k", "value": "v"}),
         ("POST", f"{V3}/traces", trace_of(theirs.experiment, f"tr-{uuid4().hex}", {})),
         ("POST", f"{V3}/traces", trace_of(own.experiment, theirs.trace, {})),
         ("GET", f"{V3}/datasets/{theirs.dataset}", {}),
@@ -306,7 +307,8 @@ def test_hostile_and_unlisted_calls_are_refused(b: Tenant, own: Things, method: 
 REFUSED_SOURCES = [
     "s3://bucket/x", "file:///etc", "/etc", "http://evil/x", "gs://b/x", "dbfs:/x", "ftp://e/x", "runs:/x/m",
     "mlflow-artifacts://elsewhere/workspaces/x", "mlflow-artifacts:/workspaces/default/0/x/artifacts",
-    "models://elsewhere/x/1", "mlflow-artifacts:/1/../../x", "runs:/%s/../x", "", "hdfs://n/x", "dummy-source",
+    "models://elsewhere/x/1", "mlflow-artifacts:/1/../../x", "runs:/%s/../x", "", "hdfs://n/x",
+    "dummy-source",
 ]  # fmt: skip
 
 
@@ -333,7 +335,9 @@ def test_a_trace_cannot_be_pointed_at_other_files(b: Tenant, own: Things, tags: 
     assert b.call("POST", f"{V3}/traces", json=camel).status_code == 400
     for key, value in tags.items():
         tag = {"key": key, "value": value}
-        assert b.call("PATCH", f"{V3}/traces/{own.trace}/tags", json=tag).status_code == 400
+        for version in (V2, V3):
+            assert b.call("PATCH", f"{version}/traces/{own.trace}/tags", json=tag).status_code == 400
+            assert b.call("DELETE", f"{version}/traces/{own.trace}/tags", json=tag).status_code == 400
 
 
 def test_bodies_are_objects_of_bounded_size(b: Tenant, own: Things) -> None:
