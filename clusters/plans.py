@@ -22,7 +22,8 @@ LIMIT_NAMES = frozenset(field.name for field in dataclasses.fields(Limits)) - {"
 class EnvironmentPlan:
     """Which Python and packages: given here, or read from files that `prepare` puts into the working folder.
 
-    `python_env` names an MLflow python_env.yaml, `requirements_file` a pip requirement file; lines of `requirements` are added.
+    `python_env` names an MLflow python_env.yaml, `requirements_file` a pip requirement file; lines of
+    `requirements` are added.
     """
 
     python: str = ""
@@ -35,10 +36,13 @@ class EnvironmentPlan:
 class Plan:
     """A workload to be.
 
-    `argv`: program and arguments; "python" is the environment's own. `env`: further variables, none of them secret.
-    `limits`: overrides of the installation's defaults; more than its maxima gets the maxima. `health_path`: for a service, asked with GET on
-    its socket (`SOCKET`); any answer below 500 means ready. `start_seconds`: how long it may take to become ready.
-    `read_only`: further absolute paths of the portal's machine that it may read (set by code, never by a tenant).
+    `argv`: program and arguments; "python" is the environment's own. `env`: further variables, none of them
+    secret.
+    `limits`: overrides of the installation's defaults; more than its maxima gets the maxima. `health_path`:
+    for a service, asked with GET on its socket (`SOCKET`); any answer below 500 means ready. `start_seconds`:
+    how long it may take to become ready.
+    `read_only`: further absolute paths of the portal's machine that it may read (set by code, never by a
+    tenant).
     """
 
     argv: tuple[str, ...]
@@ -80,9 +84,13 @@ class Plan:
             raise Invalid("workload.invalid", _("The workload cannot be run as asked for."), errors=errors)
 
     def resolved_limits(self, kind: str) -> Limits:
-        """The limits that hold: the installation's defaults with this plan's own, none above the installation's maxima."""
+        """The limits that hold: the installation's defaults with this plan's own, none above the
+        installation's maxima.
+        """
         highest = dataclasses.asdict(maximum_limits())
-        asked = {name: min(value, highest[name]) if highest[name] else value for name, value in self.limits.items()}
+        asked = {
+            name: min(value, highest[name]) if highest[name] else value for name, value in self.limits.items()
+        }
         return dataclasses.replace(default_limits(kind), **asked)
 
 

@@ -1,4 +1,6 @@
-"""Why a workload is where it is: a code and its facts on the row, a sentence in the reader's language on the page."""
+"""Why a workload is where it is: a code and its facts on the row, a sentence in the reader's language on
+the page.
+"""
 
 import signal
 from typing import Any
@@ -20,10 +22,14 @@ SENTENCES = {
     "portal_stopped": _("The portal was stopped while this was running."),
     "lost": _("The portal's machine or its agent stopped abruptly while this was running, and it is gone."),
     "prepare": _("It could not be prepared: %(detail)s"),
-    "prepare_error": _("It could not be prepared because of an error of the portal (%(detail)s); its log says more."),
+    "prepare_error": _(
+        "It could not be prepared because of an error of the portal (%(detail)s); its log says more."
+    ),
     "not_ready": _("It did not answer on its socket within %(limit)s; its log may say why."),
     "unhealthy": _("It stopped answering on its socket."),
-    "not_isolated": _("Workloads on this machine are not isolated from each other, so it serves one account only."),
+    "not_isolated": _(
+        "Workloads on this machine are not isolated from each other, so it serves one account only."
+    ),
 }
 CRASHED = _("%(why)s It is started again (%(count)d so far).")
 

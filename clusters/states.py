@@ -1,4 +1,6 @@
-"""A workload's phases, the table of their transitions, and the one decision that reconciling rests on. Pure."""
+"""A workload's phases, the table of their transitions, and the one decision that reconciling rests on.
+Pure.
+"""
 
 from enum import StrEnum
 
@@ -17,7 +19,9 @@ class Desired(models.TextChoices):
 
 
 class Phase(models.TextChoices):
-    """`unknown` is never stored for the local cluster: it is what an active phase is called once the agent has been silent."""
+    """`unknown` is never stored for the local cluster: it is what an active phase is called once the agent
+    has been silent.
+    """
 
     PENDING = "pending", _("Pending")
     PREPARING = "preparing", _("Preparing")

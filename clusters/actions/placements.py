@@ -17,25 +17,30 @@ def local_cluster() -> Cluster:
 def place(cluster: Cluster | None = None) -> Placement:
     """Return the place of the account in scope on a cluster (the local one), making it at first use.
 
-    Raises `Conflict` where that machine cannot wall workloads off from each other and serves another account already.
+    Raises `Conflict` where that machine cannot wall workloads off from each other and serves another account
+    already.
     """
     cluster = cluster or local_cluster()
-    found = Placement.objects.filter(cluster=cluster).select_related("cluster").first()
+    found: Placement | None = Placement.objects.filter(cluster=cluster).select_related("cluster").first()
     if found is not None:
         return found
     if cluster.isolated is False:
         with connection.cursor() as cursor:
             # One at a time, or two accounts could both find the machine free.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('clusters.place'), hashtext(%s))", [str(cluster.pk)])
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtext('clusters.place'), hashtext(%s))", [str(cluster.pk)]
+            )
             cursor.execute("SELECT cluster_serves_another(%s)", [cluster.pk])
             if cursor.fetchone()[0]:
                 raise Conflict(
                     "cluster.not_isolated",
                     _(
-                        "Workloads on this machine are not isolated from each other, so it serves one account only, and "
-                        "that place is taken. Ask the people who run the portal to allow user namespaces, or use a cluster."
+                        "Workloads on this machine are not isolated from each other, so it serves one "
+                        "account only, and that place is taken. Ask the people who run the portal to allow "
+                        "user namespaces, or use a cluster."
                     ),
                 )
+    placement: Placement
     placement, made = Placement.objects.get_or_create(
         cluster=cluster, defaults={"namespace": f"a-{require_account().hex[-12:]}"}
     )

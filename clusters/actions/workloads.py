@@ -21,7 +21,9 @@ READ_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The thing of an upper floor that a workload works for; `name` tells several workloads of one owner apart."""
+    """The thing of an upper floor that a workload works for; `name` tells several workloads of one owner
+    apart.
+    """
 
     type: str
     id: UUID
@@ -30,14 +32,15 @@ class Owner:
 
 
 def start_workload(*, kind: str, owner: Owner, plan: Plan) -> Workload:
-    """Ask for a workload; the agent starts it. Asking again for the same owner and name returns the one there is.
+    """Ask for a workload; asking again for the same owner and name returns the one there is.
 
-    The caller has checked the actor's permission. Raises `Invalid` for a plan that cannot be, `Conflict` where the
-    account cannot be placed.
+    The caller has checked the actor's permission. Raises `Invalid` for a plan that cannot be, `Conflict`
+    where the account cannot be placed.
     """
     kind = Kind(kind)
     plan.check()
     placement = place()
+    workload: Workload
     workload, made = Workload.objects.get_or_create(
         owner_type=owner.type,
         owner_id=owner.id,
@@ -59,7 +62,8 @@ def start_workload(*, kind: str, owner: Owner, plan: Plan) -> Workload:
 def find_workload(owner_type: str, owner_id: UUID, name: str = "") -> Workload | None:
     """Return an owner's workload, None if it was never asked for."""
     rows = Workload.objects.filter(owner_type=owner_type, owner_id=owner_id, name=name)
-    return rows.select_related("cluster").first()
+    found: Workload | None = rows.select_related("cluster").first()
+    return found
 
 
 def stop_workload(workload: Workload) -> None:

@@ -1,7 +1,8 @@
 """The bounded log of one workload: the beginning in full, and the end. Standard library only.
 
-The file only ever grows, so that a reader at an offset sees every byte once. Past the bound the rest is not written, but the
-last part of it is kept in memory and added when the workload has ended: a failure explains itself in its last lines.
+The file only ever grows, so that a reader at an offset sees every byte once. Past the bound the rest is not
+written, but the last part of it is kept in memory and added when the workload has ended: a failure explains
+itself in its last lines.
 """
 
 import os
@@ -28,7 +29,9 @@ class Capture:
             self._append(kept)
             self._room -= len(kept)
             if self._room == 0:
-                self._append(f"\n[The log is longer than {self._limit} bytes: what follows is discarded.]\n".encode())
+                self._append(
+                    f"\n[The log is longer than {self._limit} bytes: what follows is discarded.]\n".encode()
+                )
         if rest:
             self.discarded += len(rest)
             self._tail.append(rest)
@@ -44,7 +47,9 @@ class Capture:
         """Add the end of what was discarded, and close."""
         if self.discarded:
             end = b"".join(self._tail)[-TAIL_BYTES:]
-            self._append(f"[{self.discarded - len(end)} bytes discarded; the end of the log:]\n".encode() + end + b"\n")
+            self._append(
+                f"[{self.discarded - len(end)} bytes discarded; the end of the log:]\n".encode() + end + b"\n"
+            )
         os.close(self._file)
 
     def _append(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
-"""A control group per workload where the machine lets us make one: exact limits for a whole tree. Standard library only.
+"""A control group per workload where the machine lets us make one: exact limits for a whole tree.
 
-Versions 1 and 2 (kernel documentation, admin-guide/cgroup-v1 and cgroup-v2). Where neither is writable, limits rest on rlimits
-and on the shim's own looking.
+Versions 1 and 2 (kernel documentation, admin-guide/cgroup-v1 and cgroup-v2). Where neither is writable,
+limits rest on rlimits and on the shim's own looking.
 """
 
 import contextlib
@@ -107,7 +107,9 @@ def sweep() -> None:
 
 
 def _parents(unified: bool) -> list[str]:
-    """Where groups are made: at the top in version 2, below our own group in version 1 (never past a container's limit)."""
+    """Where groups are made: at the top in version 2, below our own group in version 1 (never past a
+    container's limit).
+    """
     if unified:
         return [f"{MOUNT}/{PARENT}"]
     own: dict[str, str] = {}

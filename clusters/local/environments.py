@@ -1,7 +1,8 @@
 """Virtual environments for workloads, made once per set of requirements and shared read-only.
 
-Built with uv from wheels only: nothing that a tenant names runs while an environment is made. A virtual environment cannot move,
-so it is built in its place; the marker file `.complete` is written last, and what lacks it is built anew.
+Built with uv from wheels only: nothing that a tenant names runs while an environment is made. A virtual
+environment cannot move, so it is built in its place; the marker file `.complete` is written last, and what
+lacks it is built anew.
 """
 
 import fcntl
@@ -37,7 +38,9 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python on this machine: its program, its version, and the folder that a workload must be able to read."""
+    """A Python on this machine: its program, its version, and the folder that a workload must be able to
+    read.
+    """
 
     path: str
     version: str
@@ -66,7 +69,11 @@ def find_interpreter(python: str, log: Log) -> Interpreter:
             [uv(), "python", "find", "--no-config", "--no-project", "--system", wanted],
             capture_output=True,
             text=True,
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "UV_PYTHON_DOWNLOADS": "never"},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": "/nonexistent",
+                "UV_PYTHON_DOWNLOADS": "never",
+            },
             check=False,
             timeout=60,
         )
@@ -74,7 +81,7 @@ def find_interpreter(python: str, log: Log) -> Interpreter:
         if answer.returncode != 0 or not path:
             raise Unprocessable(
                 "environment.no_python",
-                _("Python %(python)s is not installed on the portal's machine. Ask for it, or use Python %(own)s.")
+                _("Python %(python)s is not installed on the portal's machine. Ask for it, or use %(own)s.")
                 % {"python": wanted, "own": own.version},
             )
         code = "import sys; print('.'.join(map(str, sys.version_info[:3])), sys.base_prefix)"
@@ -102,11 +109,19 @@ def uv() -> str:
 
 def digest(environment: Environment, interpreter: Interpreter) -> str:
     """Name of the environment: everything that decides what is in it."""
-    facts = [FORMAT, interpreter.version, interpreter.path, sysconfig.get_platform(), environment.requirements]
+    facts = [
+        FORMAT,
+        interpreter.version,
+        interpreter.path,
+        sysconfig.get_platform(),
+        environment.requirements,
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def prepare(root: Path, environment: Environment, log: Log, cancelled: Callable[[], bool] = lambda: False) -> Built:
+def prepare(
+    root: Path, environment: Environment, log: Log, cancelled: Callable[[], bool] = lambda: False
+) -> Built:
     """Return the environment below `root`, building it if needed; one builder at a time, others wait for it.
 
     Progress goes to `log`, line by line. Raises `Unprocessable` when the requirements cannot be installed and
@@ -122,7 +137,7 @@ def prepare(root: Path, environment: Environment, log: Log, cancelled: Callable[
     if not marker.exists():
         with _only_builder(root / "envs" / f"{name}.lock", log, cancelled):
             if not marker.exists():
-                _build(root, folder, environment, interpreter, log, cancelled)
+                _build(folder, environment, interpreter, log, cancelled)
     else:
         log(_("Environment %(name)s is ready.") % {"name": name[:12]})
     os.utime(marker)
@@ -153,8 +168,13 @@ def _only_builder(path: Path, log: Log, cancelled: Callable[[], bool]) -> Iterat
 
 
 def _build(
-    root: Path, folder: Path, environment: Environment, interpreter: Interpreter, log: Log, cancelled: Callable[[], bool]
+    folder: Path,
+    environment: Environment,
+    interpreter: Interpreter,
+    log: Log,
+    cancelled: Callable[[], bool],
 ) -> None:
+    root = folder.parent.parent
     started = time.monotonic()
     if folder.exists():
         shutil.rmtree(folder)
@@ -172,7 +192,12 @@ def _build(
         "UV_COMPILE_BYTECODE_TIMEOUT": "600",
     }
     common = ["--no-config", "--color", "never"]
-    _run([uv(), "venv", *common, "--no-project", "--python", interpreter.path, str(folder)], variables, log, cancelled)
+    _run(
+        [uv(), "venv", *common, "--no-project", "--python", interpreter.path, str(folder)],
+        variables,
+        log,
+        cancelled,
+    )
     if environment.requirements:
         listing = folder / "requirements.txt"
         listing.write_text("\n".join(environment.requirements) + "\n", "utf-8")
@@ -186,7 +211,7 @@ def _build(
             if not os.path.islink(path):
                 mode = os.stat(path).st_mode
                 os.chmod(path, (mode | 0o444 | (0o111 if mode & 0o100 else 0)) & ~0o022)
-    os.chmod(folder, 0o755)
+    os.chmod(folder, 0o755)  # noqa: S103 - every account's user reads it
     with open(folder / COMPLETE, "w", encoding="utf-8") as file:
         json.dump({"python": interpreter.version, "requirements": environment.requirements}, file)
         file.flush()
@@ -225,7 +250,8 @@ def _run(command: list[str], variables: dict[str, str], log: Log, cancelled: Cal
             if time.monotonic() > until:
                 raise Unprocessable(
                     "environment.timeout",
-                    _("Building the environment took longer than %(minutes)d minutes.") % {"minutes": BUILD_SECONDS // 60},
+                    _("Building the environment took longer than %(minutes)d minutes.")
+                    % {"minutes": BUILD_SECONDS // 60},
                 )
             time.sleep(0.05)
     finally:
@@ -237,8 +263,9 @@ def _run(command: list[str], variables: dict[str, str], log: Log, cancelled: Cal
         raise Unprocessable(
             "environment.failed",
             _(
-                "The environment could not be built; the log says why. Packages are installed from wheels only: a package "
-                "that offers none for this Python must be replaced, or its wheel added to the package index."
+                "The environment could not be built; the log says why. Packages are installed from wheels "
+                "only: a package that offers none for this Python must be replaced, or its wheel added to "
+                "the package index."
             ),
         )
 
@@ -248,7 +275,9 @@ def _die_with_builder() -> None:
 
 
 def prune(root: Path, in_use: set[str], unused_days: float = 30) -> list[str]:
-    """Delete environments that nothing has used for long, and half-built ones that nobody is building; return their names."""
+    """Delete environments that nothing has used for long, and half-built ones that nobody is building;
+    return their names.
+    """
     removed = []
     before = time.time() - unused_days * 86400
     for folder in sorted((root / "envs").glob("*")) if (root / "envs").exists() else []:

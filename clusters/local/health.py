@@ -1,4 +1,6 @@
-"""Asking services whether they are well: GET on their Unix sockets, in threads, so that a slow one holds up nobody."""
+"""Asking services whether they are well: GET on their Unix sockets, in threads, so that a slow one holds
+up nobody.
+"""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,10 +33,14 @@ class Health:
     """What services last answered."""
 
     _patients: dict[UUID, _Patient] = field(default_factory=dict)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="health"))
+    _pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="health")
+    )
 
     def check(self, workload: Workload, path: str) -> tuple[bool, int]:
-        """Return (well, silent answers in a row) as last known, and ask again when it is time. Never waits."""
+        """Return (well, silent answers in a row) as last known, and ask again when it is time. Never
+        waits.
+        """
         patient = self._patients.setdefault(workload.pk, _Patient())
         if patient.answer is not None and patient.answer.done():
             patient.well = patient.answer.result()

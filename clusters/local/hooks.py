@@ -1,7 +1,7 @@
 """What upper floors tell the agent: how to prepare a workload, its secrets, and whom its changes concern.
 
-Registered by owner type from an app's `ready()`. The agent calls all of them outside every scope; they open the workload's
-account's scope themselves where they need the database.
+Registered by owner type from an app's `ready()`. The agent calls all of them outside every scope; they open
+the workload's account's scope themselves where they need the database.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _observers: dict[str, Observer] = {}
 
 
 def register_secrets(owner_type: str, function: Secrets) -> None:
-    """`function(workload)` returns variables that only the workload's own environment gets: never stored, never logged.
+    """`function(workload)` returns variables for the workload's environment only: never stored, never logged.
 
     Called at each start.
     """
@@ -31,8 +31,9 @@ def register_secrets(owner_type: str, function: Secrets) -> None:
 def prepare(owner_type: str, function: Prepare) -> None:
     """`function(workload, folder, log)` puts what the workload needs into its empty working folder.
 
-    Called in a thread of its own before the first start, and again after `restart_workload` or a lost attempt. `log` takes a
-    line for the workload's log. A `PortalError` below 500 fails the workload with its sentence; anything else is tried again.
+    Called in a thread of its own before the first start, and again after `restart_workload` or a lost
+    attempt. `log` takes a line for the workload's log. A `PortalError` below 500 fails the workload with its
+    sentence; anything else is tried again.
     """
     _add(_prepare, owner_type, function)
 
@@ -40,7 +41,8 @@ def prepare(owner_type: str, function: Prepare) -> None:
 def on_change(owner_type: str, function: Observer) -> None:
     """`function(workload)` is called after each committed change of phase or readiness; at most once each.
 
-    It is a hint (an agent killed in between never calls it): whoever waits for a change also looks by itself now and then.
+    It is a hint (an agent killed in between never calls it): whoever waits for a change also looks by itself
+    now and then.
     """
     _add(_observers, owner_type, function)
 

@@ -1,4 +1,6 @@
-"""A user id of its own for each account, where the agent is root. A fact of this machine, so a file of this machine holds it."""
+"""A user id of its own for each account, where the agent is root. A fact of this machine, so a file of
+this machine holds it.
+"""
 
 import fcntl
 import json
@@ -13,7 +15,9 @@ BLOCKS, BLOCK = 10_000, 1_000
 
 
 def first_uid(deployment: str) -> int:
-    """Where a deployment's user ids begin: two portals on one machine must not take each other's processes for their own."""
+    """Where a deployment's user ids begin: two portals on one machine must not take each other's processes
+    for their own.
+    """
     return FIRST_UID + zlib.crc32(deployment.encode()) % BLOCKS * BLOCK
 
 

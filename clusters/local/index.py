@@ -1,4 +1,6 @@
-"""Where packages come from: pip's own configuration, told to uv. Nothing assumes the internet, nor a particular index."""
+"""Where packages come from: pip's own configuration, told to uv. Nothing assumes the internet, nor a
+particular index.
+"""
 
 import configparser
 import os
@@ -8,8 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _PASSED = (
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy SSL_CERT_FILE SSL_CERT_DIR"
-).split()
+    *(
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+    ),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -22,7 +34,12 @@ def _files(environ: Mapping[str, str]) -> list[Path]:
     """pip's configuration files, later ones win (pip documentation, "Configuration")."""
     home = Path(environ.get("HOME", "/nonexistent"))
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    files = [Path("/etc/pip.conf"), home / ".pip" / "pip.conf", config / "pip" / "pip.conf", Path(sys.prefix) / "pip.conf"]
+    files = [
+        Path("/etc/pip.conf"),
+        home / ".pip" / "pip.conf",
+        config / "pip" / "pip.conf",
+        Path(sys.prefix) / "pip.conf",
+    ]
     named = environ.get("PIP_CONFIG_FILE")
     if named == os.devnull:
         return []
@@ -65,6 +82,7 @@ def uv_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         result["UV_NO_INDEX"] = "1"
     if "UV_INDEX" in result:
-        # pip takes the best version from all its indexes; uv's default would stop at the first that knows the name.
+        # pip takes the best version from all its indexes; uv's default would stop at the first that knows the
+        # name.
         result["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return result | {name: value for name, value in environ.items() if name.startswith("UV_")}

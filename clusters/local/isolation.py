@@ -1,4 +1,6 @@
-"""What walls this machine lets us build, found by building them: a real, tiny workload that tries to look around."""
+"""What walls this machine lets us build, found by building them: a real, tiny workload that tries to look
+around.
+"""
 
 import os
 import shutil
@@ -11,9 +13,9 @@ from clusters.local import launcher, spec, state
 Level = Literal["namespace-uid", "namespace", "uid", "none"]
 
 EXPLANATIONS: dict[Level, str] = {
-    "namespace-uid": "Each workload has namespaces of its own (files, processes, IPC) and each account a user id of its own.",
+    "namespace-uid": "Each workload has namespaces (files, processes, IPC), each account a user id.",
     "namespace": "Each workload has namespaces of its own (user, files, processes, IPC).",
-    "uid": "Each account has a user id of its own. This machine allows no namespaces: workloads see that other processes run.",
+    "uid": "Each account has a user id of its own. There are no namespaces here: other processes show.",
     "none": "Workloads are not isolated: this machine allows neither namespaces nor user ids of their own.",
 }
 
@@ -32,9 +34,11 @@ class Isolation:
 
 
 def probe_isolation(folder: str, uid: int = 65533) -> Isolation:
-    """Try the levels from the strongest; `folder` is where workloads will live, `uid` an unused user id for the trial."""
+    """Try the levels from the strongest; `folder` is where workloads will live, `uid` an unused user id
+    for the trial.
+    """
     levels: tuple[Level, ...] = ("namespace-uid", "uid") if os.geteuid() == 0 else ("namespace",)
-    failures = []
+    failures: list[str] = []
     for level in levels:
         problem = _try(level, folder, uid if os.geteuid() == 0 else None)
         if problem is None:

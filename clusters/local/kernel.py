@@ -1,7 +1,7 @@
 """The few Linux system calls that walls are built from, through ctypes. Standard library only.
 
-The shim (`clusters.local.shim`) imports this without Django and without site-packages, so that a workload costs little memory.
-Every function raises `OSError` with the kernel's errno.
+The shim (`clusters.local.shim`) imports this without Django and without site-packages, so that a workload
+costs little memory. Every function raises `OSError` with the kernel's errno.
 """
 
 import ctypes
@@ -94,7 +94,8 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
     """prctl(2) with up to two numeric arguments."""
     zero = ctypes.c_ulong(0)
     _checked(
-        _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(first), ctypes.c_ulong(second), zero, zero), f"prctl {option}"
+        _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(first), ctypes.c_ulong(second), zero, zero),
+        f"prctl {option}",
     )
 
 
@@ -105,7 +106,9 @@ def prctl_pointer(option: int, first: int, pointer: ctypes.c_void_p) -> None:
 
 
 def become_subreaper() -> None:
-    """Orphaned descendants become this process's children instead of init's: nothing escapes by daemonizing."""
+    """Orphaned descendants become this process's children instead of init's: nothing escapes by
+    daemonizing.
+    """
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -115,7 +118,9 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def drop_bounding_set() -> None:
-    """Remove every capability from the bounding set, so that no later exec can gain one. Needs CAP_SETPCAP."""
+    """Remove every capability from the bounding set, so that no later exec can gain one. Needs
+    CAP_SETPCAP.
+    """
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)

@@ -27,7 +27,9 @@ def make_folders(folder: str, uid: int | None) -> None:
 
 
 def give_files(folder: str, uid: int | None) -> None:
-    """Make the prepared files the workload's own. Only before its first start: links in there are not followed."""
+    """Make the prepared files the workload's own. Only before its first start: links in there are not
+    followed.
+    """
     top = os.path.join(folder, "files")
     if uid is None:
         return
@@ -38,7 +40,9 @@ def give_files(folder: str, uid: int | None) -> None:
 
 
 def launch(spec: WorkloadSpec) -> "subprocess.Popen[bytes]":
-    """Start the shim of one workload and return at once. It inherits nothing: no environment, no descriptors, no session."""
+    """Start the shim of one workload and return at once. It inherits nothing: no environment, no
+    descriptors, no session.
+    """
     memory = os.memfd_create(f"workload-{spec.id}", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(memory), "wb") as file:

@@ -33,9 +33,10 @@ def lock_folder(root: Path) -> Any:
 
 
 class Listener(threading.Thread):
-    """Holds the advisory lock that makes this agent the database's only one, and calls `wake` at each notification.
+    """Holds the lock that makes this agent the database's only one; calls `wake` at each notification.
 
-    `leading` is set while the lock is held. It comes and goes with the database; this thread tries again for ever.
+    `leading` is set while the lock is held. It comes and goes with the database; this thread tries again for
+    ever.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:

@@ -16,7 +16,9 @@ STEADY_SECONDS = 600
 
 @dataclass(frozen=True)
 class Outcome:
-    """The next phase, why, and for a service that is started again: after how many seconds, with which count."""
+    """The next phase, why, and for a service that is started again: after how many seconds, with which
+    count.
+    """
 
     phase: Phase
     reason: str = ""
@@ -62,7 +64,9 @@ def judge(
     why: str = "",
     start_seconds: int = 0,
 ) -> Outcome:
-    """Decide what follows from the end told in `state`. `why`: the agent's own reason for having ended it, if any."""
+    """Decide what follows from the end told in `state`. `why`: the agent's own reason for having ended it,
+    if any.
+    """
     code, facts = explain(state, limits)
     if state.cause == "stopped":
         code, facts = "portal_stopped", {}
@@ -83,7 +87,9 @@ def judge(
 
 
 def judge_lost(kind: str, desired: str, *, restarts: int = 0) -> Outcome:
-    """A program that is gone with its shim, without a word: the machine went down, or somebody killed both."""
+    """A program that is gone with its shim, without a word: the machine went down, or somebody killed
+    both.
+    """
     if desired == Desired.STOPPED:
         return Outcome(Phase.STOPPED, "stopped")
     if kind == Kind.JOB:

@@ -1,4 +1,6 @@
-"""Everything before the first instruction of a workload: its files, its environment, its spec. Runs in a thread of its own."""
+"""Everything before the first instruction of a workload: its files, its environment, its spec. Runs in a
+thread of its own.
+"""
 
 import json
 import os
@@ -25,12 +27,16 @@ from clusters.plans import EnvironmentPlan, Plan
 log = structlog.get_logger(__name__)
 
 PREPARED = "prepared.json"
-"""Written last, beside and not inside the working folder: what a workload needs, decided before it could change its files."""
+"""Written last, beside and not inside the working folder: what a workload needs, decided before it could
+change its files.
+"""
 
 
 @dataclass
 class Preparation:
-    """One thread that prepares one workload; `done` says it has ended, then `failure` why it could not, if so."""
+    """One thread that prepares one workload; `done` says it has ended, then `failure` why it could not, if
+    so.
+    """
 
     workload: Workload
     uid: int | None
@@ -53,7 +59,9 @@ class Preparation:
             self.failure = "cancelled"
         except PortalError as error:
             self.failure, self.final = str(error), error.status < 500
-        except Exception as error:  # the boundary to registered code: told to people, and to operators with its traceback
+        except (
+            Exception
+        ) as error:  # the boundary to registered code: told to people, and to operators with its traceback
             log.exception("workload.prepare_failed", workload=str(self.workload.pk))
             self.failure = type(error).__name__
         finally:
@@ -63,7 +71,9 @@ class Preparation:
 
 
 def prepare_folder(workload: Workload, uid: int | None, cancelled: Callable[[], bool]) -> None:
-    """Fill the working folder and build the environment, unless that was done before. Idempotent after a kill."""
+    """Fill the working folder and build the environment, unless that was done before. Idempotent after a
+    kill.
+    """
     folder = folder_of(workload.pk)
     launcher.make_folders(str(folder), uid)
     if (folder / PREPARED).exists():
@@ -88,7 +98,10 @@ def prepare_folder(workload: Workload, uid: int | None, cancelled: Callable[[], 
         wanted = resolve(plan.environment, files)
         built = environments.prepare(state_root(), wanted, say, cancelled)
         read_only += built.read_only
-        variables = {"VIRTUAL_ENV": str(built.folder), "PATH": f"{built.folder}/bin:/usr/local/bin:/usr/bin:/bin"}
+        variables = {
+            "VIRTUAL_ENV": str(built.folder),
+            "PATH": f"{built.folder}/bin:/usr/local/bin:/usr/bin:/bin",
+        }
     launcher.give_files(str(folder), uid)
     draft = folder / f"{PREPARED}.new"
     draft.write_text(json.dumps({"read_only": read_only, "variables": variables}), "utf-8")
@@ -107,7 +120,9 @@ def resolve(plan: EnvironmentPlan, files: Path) -> requirements.Environment:
 
 
 def make_spec(workload: Workload, uid: int | None, isolation: Isolation) -> WorkloadSpec:
-    """The spec of a prepared workload with its secrets, which exist from here to the shim's memory and nowhere else."""
+    """The spec of a prepared workload with its secrets, which exist from here to the shim's memory and
+    nowhere else.
+    """
     folder = folder_of(workload.pk)
     plan = Plan.from_json(workload.plan)
     limits = plan.resolved_limits(workload.kind)
@@ -123,7 +138,9 @@ def make_spec(workload: Workload, uid: int | None, isolation: Isolation) -> Work
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), threads),
+        **dict.fromkeys(
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), threads
+        ),
         **prepared["variables"],
         **plan.env,
         **hooks.secrets_of(workload),
@@ -161,5 +178,3 @@ def remove_tree(path: Path) -> None:
 
     if path.exists():
         shutil.rmtree(path, onerror=open_up)
-
-

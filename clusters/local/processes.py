@@ -1,4 +1,6 @@
-"""Who a process is: its pid and the tick at which it started, which together are never reused. Standard library only."""
+"""Who a process is: its pid and the tick at which it started, which together are never reused. Standard
+library only.
+"""
 
 import contextlib
 import os
@@ -23,7 +25,9 @@ class Identity:
         return found is not None and found[2] == self.started and found[0] not in "ZX"
 
     def kill(self, number: signal.Signals) -> bool:
-        """Signal this very process; False if it is gone. A pidfd closes the gap between the check and the signal."""
+        """Signal this very process; False if it is gone. A pidfd closes the gap between the check and the
+        signal.
+        """
         try:
             descriptor = os.pidfd_open(self.pid)
         except OSError:
@@ -48,12 +52,16 @@ def identify(pid: int) -> Identity | None:
 def myself() -> Identity:
     found = identify(os.getpid())
     if found is None:
-        raise RuntimeError("/proc does not show this process: the local cluster needs Linux with /proc mounted")
+        raise RuntimeError(
+            "/proc does not show this process: the local cluster needs Linux with /proc mounted"
+        )
     return found
 
 
 def _stat(pid: int) -> tuple[str, int, int] | None:
-    """(state, parent pid, start tick). The command name in parentheses may hold anything, so split after the last one."""
+    """(state, parent pid, start tick). The command name in parentheses may hold anything, so split after
+    the last one.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -84,6 +92,15 @@ def user_of(pid: int) -> int | None:
         return None
 
 
+def has_variable(pid: int, name: str) -> bool:
+    """Whether a process was started with a variable of this name in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return any(entry.startswith(f"{name}=".encode()) for entry in file.read().split(b"\0"))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
 def working_folder(pid: int) -> str:
     """Where a process stands; empty if it is gone or not ours to ask."""
     try:
@@ -112,13 +129,18 @@ def resident_bytes(pids: list[int]) -> int:
     """Sum of resident memory; pages that processes share are counted for each."""
     total = 0
     for pid in pids:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/statm", "rb") as file:
+        with (
+            contextlib.suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/{pid}/statm", "rb") as file,
+        ):
             total += int(file.read().split()[1]) * PAGE
     return total
 
 
 def proportional_bytes(pids: list[int]) -> int:
-    """Sum of proportional memory (shared pages divided among their users); resident memory where the kernel won't say."""
+    """Sum of proportional memory (shared pages divided among their users); resident memory where the
+    kernel won't say.
+    """
     total = 0
     for pid in pids:
         try:
@@ -134,12 +156,14 @@ def proportional_bytes(pids: list[int]) -> int:
 def kill_tree(root: int, reaped: Callable[[int, int], None], *, deadline: float = 10.0) -> bool:
     """SIGKILL everything below `root`, again and again until nothing is left; False after `deadline` seconds.
 
-    Each round first stops all of them: a fork bomb that is stopped cannot outrun the killing. Children of the caller that
-    end meanwhile are told to `reaped(pid, wait status)`.
+    Each round first stops all of them: a fork bomb that is stopped cannot outrun the killing. Children of the
+    caller that end meanwhile are told to `reaped(pid, wait status)`.
     """
     until = time.monotonic() + deadline
     while time.monotonic() < until:
-        alive = [pid for pid in descendants(root) if (found := _stat(pid)) is not None and found[0] not in "ZX"]
+        alive = [
+            pid for pid in descendants(root) if (found := _stat(pid)) is not None and found[0] not in "ZX"
+        ]
         for pid, status in reap().items():
             reaped(pid, status)
         if not alive:

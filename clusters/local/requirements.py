@@ -1,7 +1,7 @@
 """What an environment should hold: MLflow's python_env.yaml and requirement files, read as untrusted input.
 
-Only names of packages with version bounds pass. Whatever would fetch from elsewhere, read a local file, build from source or
-change the installer's options is refused with a sentence.
+Only names of packages with version bounds pass. Whatever would fetch from elsewhere, read a local file, build
+from source or change the installer's options is refused with a sentence.
 """
 
 import os
@@ -24,7 +24,9 @@ _HASH = re.compile(r"^sha(256|384|512):[0-9a-f]{64,128}$")
 
 @dataclass(frozen=True)
 class Environment:
-    """A Python version ("3.11" or "3.11.7"; empty: the portal's own) and requirement lines, sorted and without duplicates."""
+    """A Python version ("3.11" or "3.11.7"; empty: the portal's own) and requirement lines, sorted and
+    without duplicates.
+    """
 
     python: str
     requirements: tuple[str, ...]
@@ -59,7 +61,9 @@ def _parse(text: str) -> str:
     if not all(_HASH.match(value) for value in hashes):
         raise _refuse(_("“%(line)s”: a hash is written as sha256:… in hex.") % {"line": text[:200]})
     if text.startswith("-"):
-        raise _refuse(_("“%(line)s”: installer options are not allowed in requirements.") % {"line": text[:200]})
+        raise _refuse(
+            _("“%(line)s”: installer options are not allowed in requirements.") % {"line": text[:200]}
+        )
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -83,7 +87,9 @@ def _read(folder: Path, name: str) -> str:
     if full.resolve() != folder.resolve() / path or not full.is_file():
         raise _refuse(_("The project has no file “%(name)s”.") % {"name": name[:200]})
     if os.path.getsize(full) > MAX_BYTES:
-        raise _refuse(_("“%(name)s” is longer than %(bytes)d bytes.") % {"name": name[:200], "bytes": MAX_BYTES})
+        raise _refuse(
+            _("“%(name)s” is longer than %(bytes)d bytes.") % {"name": name[:200], "bytes": MAX_BYTES}
+        )
     try:
         return full.read_text("utf-8")
     except UnicodeDecodeError:
@@ -105,7 +111,8 @@ def read_python_env(folder: Path, name: str) -> Environment:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         raise _refuse(
-            _("“%(name)s” is not YAML (line %(line)s).") % {"name": name, "line": where.line + 1 if where else "?"}
+            _("“%(name)s” is not YAML (line %(line)s).")
+            % {"name": name, "line": where.line + 1 if where else "?"}
         ) from None
     content = {} if content is None else content
     if not isinstance(content, dict):
@@ -114,7 +121,9 @@ def read_python_env(folder: Path, name: str) -> Environment:
     for key in ("build_dependencies", "dependencies"):
         values = content.get(key) or []
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise _refuse(_("“%(name)s”: %(key)s must be a list of requirements.") % {"name": name, "key": key})
+            raise _refuse(
+                _("“%(name)s”: %(key)s must be a list of requirements.") % {"name": name, "key": key}
+            )
         lines += parse_lines(values, (folder / name).parent)
     return environment(str(content.get("python") or ""), lines)
 

@@ -1,4 +1,6 @@
-"""The machine's side of each workload: which shims run, which have ended, which are strangers. Knows no database."""
+"""The machine's side of each workload: which shims run, which have ended, which are strangers. Knows no
+database.
+"""
 
 import contextlib
 import os
@@ -65,25 +67,36 @@ class Runtime:
         return result
 
     def strangers(self, claimed: set[UUID], uids: frozenset[int]) -> list[Identity]:
-        """Processes that come from here and belong to nothing: shims of no claimed workload, and leftovers of killed shims."""
+        """Processes that come from here and belong to nothing: shims of no claimed workload, and leftovers
+        of killed shims.
+        """
         shims: dict[int, UUID] = {}
+        every_shim: list[int] = []
         leftovers: list[int] = []
         prefix = f"{self.root}/"
         for pid in processes.all_pids():
             arguments = processes.command_line(pid)
-            if launcher.MARKER in arguments and arguments[-1].startswith(prefix):
+            user = processes.user_of(pid)
+            if launcher.MARKER in arguments and user == os.geteuid():
+                every_shim.append(pid)  # another portal's on this machine too
                 with contextlib.suppress(ValueError):
-                    shims[pid] = UUID(hex=arguments[-1].removeprefix(prefix))
-            elif processes.user_of(pid) in uids or prefix in processes.working_folder(pid) + "/":
+                    if arguments[-1].startswith(prefix):
+                        shims[pid] = UUID(hex=arguments[-1].removeprefix(prefix))
+            elif user in uids or (
+                processes.working_folder(pid).startswith(prefix)
+                and processes.has_variable(pid, "PORTAL_WORKLOAD")
+            ):
                 leftovers.append(pid)
-        ours = {pid for shim in shims for pid in processes.descendants(shim)} | set(shims)
+        supervised = {pid for shim in every_shim for pid in processes.descendants(shim)}
         found = [shim for shim, workload_id in shims.items() if workload_id not in claimed]
-        found += [pid for pid in leftovers if pid not in ours]
+        found += [pid for pid in leftovers if pid not in supervised]
         return [identity for pid in found if (identity := processes.identify(pid)) is not None]
 
 
 def end_all(strangers: Iterable[Identity], patience: float = 15.0) -> int:
-    """End processes: SIGTERM (a shim then ends its tree), SIGKILL after `patience` seconds; return how many there were."""
+    """End processes: SIGTERM (a shim then ends its tree), SIGKILL after `patience` seconds; return how
+    many there were.
+    """
     strangers = list(strangers)
     for stranger in strangers:
         stranger.kill(signal.SIGTERM)

@@ -1,25 +1,38 @@
-"""The workload's own file system: a bare root with the system read-only, its folders, and nothing else. Standard library only.
+"""The workload's own file system: a bare root, the system read-only, its folders, and nothing else.
 
-Order of steps: private mounts → a small tmpfs → binds from the still visible host → pivot_root → the old root detached →
-the new root read-only. Runs in process 1 of the workload's namespaces (`clusters.local.walls`), before capabilities drop.
+Order of steps: private mounts → a small tmpfs → binds from the still visible host → pivot_root → the old root
+detached → the new root read-only. Runs in process 1 of the workload's namespaces (`clusters.local.walls`),
+before capabilities drop. Standard library only.
 """
 
 import os
 from dataclasses import dataclass
 
 from clusters.local import kernel
-from clusters.local.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, MS_SLAVE
+from clusters.local.kernel import (
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    MS_SLAVE,
+)
 from clusters.local.spec import MIB, WorkloadSpec
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
-    "alternatives ca-certificates ca-certificates.conf fonts gai.conf host.conf hosts ld.so.cache ld.so.conf ld.so.conf.d "
-    "localtime mime.types nsswitch.conf pki protocols resolv.conf services ssl timezone"
-).split()
+    *("alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "host.conf", "hosts"),
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "pki"),
+    *("protocols", "resolv.conf", "services", "ssl", "timezone"),
+)
+TMP = "/tmp"  # noqa: S108 - the workload's own, a folder of the host that nobody else sees
 DEVICES = ("null", "zero", "full", "random", "urandom")
 INSIDE_UID = 1000  # what the workload's user is called in a user namespace of its own
 
-# What a bind remount must repeat, or the kernel refuses to change a mount inherited from a more privileged namespace.
+# What a bind remount must repeat, or the kernel refuses to change a mount inherited from a more privileged
+# namespace.
 _LOCKED = {
     os.ST_NOSUID: MS_NOSUID,
     os.ST_NODEV: MS_NODEV,
@@ -32,7 +45,9 @@ _LOCKED = {
 
 @dataclass(frozen=True)
 class Root:
-    """Builds the root at `path`, an empty folder of the host that only the mounts of this namespace will cover."""
+    """Builds the root at `path`, an empty folder of the host that only the mounts of this namespace will
+    cover.
+    """
 
     path: str
 
@@ -93,7 +108,9 @@ def _mounts_below(path: str) -> list[str]:
 
 
 def build(spec: WorkloadSpec, *, uid: int, gid: int) -> list[str]:
-    """Build and enter the workload's file system; return sentences about what this machine would not allow."""
+    """Build and enter the workload's file system; return sentences about what this machine would not
+    allow.
+    """
     notes: list[str] = []
     os.umask(0o022)  # the folders on the way must be passable for the workload's user
     kernel.mount("none", "/", None, MS_SLAVE | MS_REC)
@@ -109,24 +126,29 @@ def build(spec: WorkloadSpec, *, uid: int, gid: int) -> list[str]:
         source = os.path.realpath(f"/etc/{name}")
         if os.path.exists(source):
             root.bind(source, f"/etc/{name}", read_only=True)
-    root.write("/etc/passwd", f"root:x:0:0:root:/nonexistent:/bin/false\njob:x:{uid}:{gid}:job:{files(spec)}:/bin/sh\n")
+    root.write(
+        "/etc/passwd",
+        f"root:x:0:0:root:/nonexistent:/bin/false\njob:x:{uid}:{gid}:job:{files(spec)}:/bin/sh\n",
+    )
     root.write("/etc/group", f"root:x:0:\njob:x:{gid}:\n")
     for path in spec.hidden:
         if os.path.isdir(root.inside(path)):
             kernel.mount("tmpfs", root.inside(path), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
     _devices(root, spec)
-    root.bind(tmp(spec), "/tmp", read_only=False)  # first: the portal's own folder may itself be below /tmp
+    root.bind(tmp(spec), TMP, read_only=False)  # first: the portal's own folder may itself be below /tmp
     for path in spec.read_only:
         root.bind(path, path, read_only=True)
     root.folder("/var")
-    os.symlink("/tmp", root.inside("/var/tmp"))
+    os.symlink(TMP, root.inside(f"/var{TMP}"))
     root.folder("/run")
     root.bind(files(spec), files(spec), read_only=False)
     root.folder("/proc")
     try:
         kernel.mount("proc", root.inside("/proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except OSError as error:
-        notes.append(f"/proc is empty: this machine does not let an unprivileged process mount one ({error.strerror}).")
+        notes.append(
+            f"/proc is empty: this machine does not let an unprivileged process mount one ({error.strerror})."
+        )
     root.pivot()
     return notes
 
@@ -137,7 +159,7 @@ def _devices(root: Root, spec: WorkloadSpec) -> None:
         root.bind(f"/dev/{name}", f"/dev/{name}", read_only=False, devices=True)
     for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(target, root.inside(f"/dev/{name}"))
-    root.tmpfs("/dev/shm", spec.limits.memory // 4, 0o1777)
+    root.tmpfs("/dev/shm", spec.limits.memory // 4, 0o1777)  # noqa: S108 - the workload's own
 
 
 def files(spec: WorkloadSpec) -> str:

@@ -1,7 +1,7 @@
-"""A small system-call filter (classic BPF) for workloads: what only serves to attack the kernel or leave the walls is refused.
+"""A small system-call filter (classic BPF): what only serves to attack the kernel or to leave is refused.
 
-The namespaces are the wall; this narrows what a workload can try against it: no namespaces of its own, no mounts, no keyrings,
-no BPF, no io_uring. Architectures without a table get no filter. Standard library only.
+The namespaces are the wall; this narrows what a workload can try against it: no namespaces of its own, no
+mounts, no keyrings, no BPF, no io_uring. Architectures without a table get no filter. Standard library only.
 """
 
 import ctypes
@@ -34,17 +34,29 @@ _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 # Numbers from Linux's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 _DENIED: dict[str, tuple[int, ...]] = {
-    #         unshare setns mount umount2 pivot_root chroot keyctl add_key request_key bpf perf_event_open userfaultfd
-    "x86_64": (272, 308, 165, 166, 155, 161, 250, 248, 249, 321, 298, 323)
-    #          kexec_load kexec_file_load init_module finit_module delete_module open_by_handle_at quotactl acct
-    + (246, 320, 175, 313, 176, 304, 179, 163)
-    #          swapon swapoff reboot syslog
-    + (167, 168, 169, 103),
-    "aarch64": (97, 268, 40, 39, 41, 51, 219, 217, 218, 280, 241, 282)
-    + (104, 294, 105, 273, 106, 265, 60, 89)
-    + (224, 225, 142, 116),
+    "x86_64": (
+        *(272, 308, 165, 166, 155, 161),  # unshare, setns, mount, umount2, pivot_root, chroot
+        *(250, 248, 249, 321, 298, 323),  # keyctl, add_key, request_key, bpf, perf_event_open, userfaultfd
+        *(246, 320, 175, 313, 176),  # kexec_load, kexec_file_load, init_module, finit_module, delete_module
+        *(
+            304,
+            179,
+            163,
+            167,
+            168,
+            169,
+            103,
+        ),  # open_by_handle_at, quotactl, acct, swapon, swapoff, reboot, syslog
+    ),
+    "aarch64": (
+        *(97, 268, 40, 39, 41, 51),
+        *(219, 217, 218, 280, 241, 282),
+        *(104, 294, 105, 273, 106),
+        *(265, 60, 89, 224, 225, 142, 116),
+    ),
 }
-# io_uring_{setup,enter,register}, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr: one table for all.
+# io_uring_{setup,enter,register}, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr:
+# one table for all.
 _DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 442)
 
 
@@ -88,7 +100,9 @@ class _Program(ctypes.Structure):
 
 
 def install() -> bool:
-    """Filter this process and its children from now on; needs no_new_privs. False where there is no table or no seccomp."""
+    """Filter this process and its children from now on; needs no_new_privs. False where there is no table
+    or no seccomp.
+    """
     code = program(os.uname().machine)
     if code is None:
         return False

@@ -1,8 +1,9 @@
-"""The shim: one small process per workload, in a session of its own, that outlives the agent. Standard library only.
+"""The shim: one small process per workload, in a session of its own, that outlives the agent.
 
-It reads a `WorkloadSpec` from standard input (a memfd: secrets touch neither argv nor disk), puts the workload behind its walls,
-keeps its log within bounds, enforces limits, stops it on SIGTERM (politely, then for good), and writes how it ended to the
-state file, from which any agent, also one started later, learns the outcome.
+It reads a `WorkloadSpec` from standard input (a memfd: secrets touch neither argv nor disk), puts the
+workload behind its walls, keeps its log within bounds, enforces limits, stops it on SIGTERM (politely, then
+for good), and writes how it ended to the state file, from which any agent, also one started later, learns the
+outcome.
 """
 
 import contextlib
@@ -81,7 +82,10 @@ class Shim:
             poll.register(descriptor, select.POLLIN)
         check_at = 0.0
         while not self.ended:
-            ready = {descriptor for descriptor, _ in poll.poll(CHECK_SECONDS * 1000 if self.stop_at else interval * 1000)}
+            ready = {
+                descriptor
+                for descriptor, _ in poll.poll(CHECK_SECONDS * 1000 if self.stop_at else interval * 1000)
+            }
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
@@ -96,7 +100,9 @@ class Shim:
                 continue
             check_at = now + interval
             if self.kill_at is None and not self.ended:
-                over = watch.exceeded() or ("memory" if cgroup is not None and cgroup.out_of_memory() else None)
+                over = watch.exceeded() or (
+                    "memory" if cgroup is not None and cgroup.out_of_memory() else None
+                )
                 if over:
                     self._end_for(over)
             beat = _modified(self.spec.heartbeat)
@@ -123,7 +129,8 @@ class Shim:
             if self.state.phase != "running":
                 self._kill()
                 return
-            # Init passes it on to the workload's process group; without namespaces the group is the child's own.
+            # Init passes it on to the workload's process group; without namespaces the group is the child's
+            # own.
             with contextlib.suppress(ProcessLookupError):
                 if self._has_init():
                     os.kill(self.child, signal.SIGTERM)

@@ -1,7 +1,7 @@
 """Carrying logs from the machine's files into sealed rows, each byte once.
 
-Part n of the stored log is bytes n × 64 KiB and on of the file, whoever writes it and however often: shipping again after a
-crash writes the same.
+Part n of the stored log is bytes n × 64 KiB and on of the file, whoever writes it and however often: shipping
+again after a crash writes the same.
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""Reaching a service: its socket lies in a folder that the service itself can write, so nothing there is believed.
+"""Reaching a service: its socket lies in a folder that it can write, so nothing there is believed.
 
-A service could put a link to another socket (MLflow's, PostgreSQL's) where its own should be and have the portal talk to it. So
-the name is opened without following links, what was opened is checked, and exactly that is connected to.
+A service could put a link to another socket (MLflow's, PostgreSQL's) where its own should be and have the
+portal talk to it. So the name is opened without following links, what was opened is checked, and exactly that
+is connected to.
 """
 
 import os
@@ -22,10 +23,13 @@ from clusters.plans import SOCKET
 def invoke_socket(workload: Workload) -> Iterator[Path]:
     """Give a path to connect to while the context is open: `httpx.AsyncHTTPTransport(uds=str(path))`.
 
-    Valid in this process only, short whatever the folder's length. Raises `Unavailable` where there is no socket.
+    Valid in this process only, short whatever the folder's length. Raises `Unavailable` where there is no
+    socket.
     """
     try:
-        descriptor = os.open(folder_of(workload.pk) / "files" / SOCKET, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(
+            folder_of(workload.pk) / "files" / SOCKET, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        )
     except OSError:
         raise _unavailable() from None
     try:
@@ -37,4 +41,8 @@ def invoke_socket(workload: Workload) -> Iterator[Path]:
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("workload.no_socket", _("The service does not answer: it is not listening yet, or no more."), retry_after=2)
+    return Unavailable(
+        "workload.no_socket",
+        _("The service does not answer: it is not listening yet, or no more."),
+        retry_after=2,
+    )

@@ -15,8 +15,10 @@ Kind = Literal["job", "service"]
 class Limits:
     """What one workload may use.
 
-    `cpus`: CPUs at once. `cpu_seconds`: per process, 0 = none. `memory`: bytes of the whole tree. `wall_seconds`: 0 = none.
-    `processes`: processes and threads. `file_bytes`: one file. `disk_bytes`: its folders together. `log_bytes`: kept output.
+    `cpus`: CPUs at once. `cpu_seconds`: per process, 0 = none. `memory`: bytes of the whole tree.
+    `wall_seconds`: 0 = none.
+    `processes`: processes and threads. `file_bytes`: one file. `disk_bytes`: its folders together.
+    `log_bytes`: kept output.
     `stop_seconds`: between the polite and the final signal.
     """
 
@@ -36,8 +38,9 @@ class WorkloadSpec:
     """One workload, ready to start.
 
     `env` may hold secrets: a spec is handed over in memory (a memfd), never in a file or an argument.
-    `folder` is the private folder of the workload's bookkeeping; it contains what the workload sees: `files` (its working
-    folder) and `tmp`. `read_only` are further absolute paths it may read: its virtual environment, its interpreter.
+    `folder` is the private folder of the workload's bookkeeping; it contains what the workload sees: `files`
+    (its working folder) and `tmp`. `read_only` are further absolute paths it may read: its virtual
+    environment, its interpreter.
     `hidden` are paths that must stay out of sight even if a system folder contains them.
     """
 

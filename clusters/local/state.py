@@ -1,4 +1,6 @@
-"""What a shim tells the world about its workload: one small JSON file, replaced atomically. Standard library only."""
+"""What a shim tells the world about its workload: one small JSON file, replaced atomically. Standard
+library only.
+"""
 
 import dataclasses
 import json
@@ -15,8 +17,8 @@ NAME = "state.json"
 class State:
     """`phase` is starting, running or exited. `cause` says why a workload ended other than by itself:
 
-    memory, wall, disk, processes (a limit), stopped (asked to), abandoned (no agent for long), start (never ran).
-    Times are seconds since 1970.
+    memory, wall, disk, processes (a limit), stopped (asked to), abandoned (no agent for long), start (never
+    ran). Times are seconds since 1970.
     """
 
     id: str

@@ -1,9 +1,9 @@
-"""Putting one workload behind its walls: namespaces, identity, limits, and process 1 inside. Standard library only.
+"""Putting one workload behind its walls: namespaces, identity, limits, and process 1 inside.
 
     shim ── (middle: unshare, fork, exits) ── init, process 1 of the namespaces ── the workload
 
-The shim is a subreaper, so init becomes its child; when init ends the kernel kills whatever is left in the namespace.
-Without namespaces the workload is the shim's own child.
+The shim is a subreaper, so init becomes its child; when init ends the kernel kills whatever is left in the
+namespace. Without namespaces the workload is the shim's own child.
 """
 
 import contextlib
@@ -21,14 +21,18 @@ from clusters.local.spec import GIB, WorkloadSpec
 NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 
 Report = dict[str, Any]
-"""What the inside tells the shim, one JSON object a line: {"started": pid} {"note": …} {"failed": …} {"status": …}."""
+"""What the inside tells the shim, one JSON object a line: {"started": pid} {"note": …} {"failed": …}
+{"status": …}.
+"""
 
 
 def start(spec: WorkloadSpec, output: int, report: int, confine: Callable[[int], None]) -> int:
-    """Start the workload with `output` as its stdout and stderr; return the pid whose end is the workload's end.
+    """Start the workload with `output` as its output; return the pid whose end is the workload's end.
 
-    Reports go to the descriptor `report`. With namespaces the returned process is init, else the workload itself.
-    `confine(pid)` runs while that process still waits, so that whatever it puts around it holds from the first instruction.
+    Reports go to the descriptor `report`. With namespaces the returned process is init, else the workload
+    itself.
+    `confine(pid)` runs while that process still waits, so that whatever it puts around it holds from the
+    first instruction.
     """
     with_init = spec.level in ("namespace", "namespace-uid")
     pid_reader, pid_writer = os.pipe()
@@ -69,7 +73,7 @@ def tell(report: int, message: Report) -> None:
     os.write(report, json.dumps(message).encode() + b"\n")
 
 
-class _reporting:  # noqa: N801 - reads as a statement
+class _reporting:
     """Whatever goes wrong in a forked child is reported, and ends it: it must never run the parent's code."""
 
     def __init__(self, report: int) -> None:
@@ -83,7 +87,10 @@ class _reporting:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> NoReturn:
         if isinstance(error, OSError):
             where = traceback.extract_tb(trace)[-1].name
-            tell(self.report, {"failed": f"{error.strerror or error} ({where})" if not error.filename else str(error)})
+            tell(
+                self.report,
+                {"failed": f"{error.strerror or error} ({where})" if not error.filename else str(error)},
+            )
         elif error is not None:
             tell(self.report, {"failed": f"{kind.__name__ if kind else ''}: {error}"})
         os._exit(127)
@@ -115,7 +122,9 @@ def _enter_user_namespace() -> None:
 
 
 def _init(spec: WorkloadSpec, output: int, report: int, go: int) -> None:
-    """Process 1: build the file system, drop what is not needed, start the workload, reap, and tell how it ended."""
+    """Process 1: build the file system, drop what is not needed, start the workload, reap, and tell how it
+    ended.
+    """
     _wait_for(go)
     kernel.die_with_parent(signal.SIGKILL)
     inside = sandbox.INSIDE_UID if spec.uid is None else spec.uid
@@ -163,17 +172,20 @@ def _become(spec: WorkloadSpec, output: int, *, new_user_namespace: bool) -> NoR
     """Turn this forked child into the workload. Everything above standard error is closed."""
     os.setsid()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; programs expect the default
-    # The shim's report descriptor must survive until exec to tell why exec failed: Python made it close-on-exec.
+    # The shim's report descriptor must survive until exec to tell why exec failed: Python made it close-on-
+    # exec.
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    # Without a namespace per user the kernel counts processes of the whole user: only a uid of its own makes that useful.
+    # Without a namespace per user the kernel counts processes of the whole user: only a uid of its own makes
+    # that useful.
     counted = spec.uid is not None or (new_user_namespace and _kernel_version() >= (5, 14))
     os.umask(0o077)
     _limit(spec, processes=counted)
     if spec.uid is not None and os.geteuid() != spec.uid:
-        with contextlib.suppress(PermissionError):  # a container's root may lack the right; no_new_privs holds anyway
+        # A container's root may lack the right; no_new_privs holds anyway.
+        with contextlib.suppress(PermissionError):
             kernel.drop_bounding_set()
         _change_identity(spec.uid)
     if os.geteuid() != 0:
@@ -187,7 +199,7 @@ def _become(spec: WorkloadSpec, output: int, *, new_user_namespace: bool) -> NoR
         with contextlib.suppress(OSError):
             os.set_inheritable(descriptor, False)
     try:
-        os.execvpe(spec.argv[0], list(spec.argv), spec.env)
+        os.execvpe(spec.argv[0], list(spec.argv), spec.env)  # noqa: S606 - the purpose
     except OSError as error:
         raise RuntimeError(f"the program {spec.argv[0]!r} could not be started: {error.strerror}") from error
 
@@ -203,7 +215,8 @@ def _limit(spec: WorkloadSpec, *, processes: bool) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_NOFILE: 4096,
-        # A backstop for one process that allocates faster than the shim looks; the tree's limit is the shim's.
+        # A backstop for one process that allocates faster than the shim looks; the tree's limit is the
+        # shim's.
         resource.RLIMIT_DATA: max(2 * limits.memory, limits.memory + GIB),
     }
     if limits.cpu_seconds:
@@ -212,8 +225,8 @@ def _limit(spec: WorkloadSpec, *, processes: bool) -> None:
         wanted[resource.RLIMIT_NPROC] = limits.processes
     for which, value in wanted.items():
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+        held = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (held, held))
     if limits.cpus < len(allowed := sorted(os.sched_getaffinity(0))):
         # Spread by id, so that several workloads do not pile up on the first CPUs.
         first = int(spec.id.replace("-", "")[-6:] or "0", 16) % len(allowed)

@@ -16,7 +16,8 @@ SILENT_AFTER = timedelta(seconds=30)
 class Cluster(models.Model):
     """A place where workloads run. It belongs to no account: a tenant reaches it by its `Placement`.
 
-    Everyone may read the installation's own `local` cluster (its capacity and walls), only the system role writes it.
+    Everyone may read the installation's own `local` cluster (its capacity and walls), only the system role
+    writes it.
     """
 
     class Kind(models.TextChoices):
@@ -58,7 +59,9 @@ class Cluster(models.Model):
 
 
 class Placement(TenantModel):
-    """An account's place on a cluster: a namespace there (on the local cluster a name for its folders and user)."""
+    """An account's place on a cluster: a namespace there (on the local cluster a name for its folders and
+    user).
+    """
 
     cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="+")
     namespace = models.CharField(max_length=63)

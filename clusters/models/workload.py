@@ -15,14 +15,13 @@ from clusters.states import ACTIVE, Desired, Kind, Phase
 class Workload(TenantModel):
     """A job (runs to its end) or a service (kept running) on a cluster.
 
-    `owner_type`, `owner_id`: the thing of an upper floor that it works for; `name` tells several of one owner apart.
-    `plan` is what to run, without secrets (`clusters.plans.Plan`). `generation` counts people's (re)starts and
-    `observed_generation` those that the agent has taken up; `attempt` counts starts of the program. `pid` and `started_ticks` identify the shim on the portal's machine.
+    `owner_type`, `owner_id`: the thing of an upper floor that it works for; `name` tells several of one owner
+    apart.
+    `plan` is what to run, without secrets (`clusters.plans.Plan`). `generation` counts people's (re)starts
+    and
+    `observed_generation` those that the agent has taken up; `attempt` counts starts of the program. `pid` and
+    `started_ticks` identify the shim on the portal's machine.
     """
-
-    Kind = Kind
-    Phase = Phase
-    Desired = Desired
 
     cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="+")
     placement = TenantForeignKey(Placement, models.PROTECT, related_name="+")
@@ -58,8 +57,12 @@ class Workload(TenantModel):
             models.UniqueConstraint(
                 fields=["account", "owner_type", "owner_id", "name"], name="clusters_workload_owner"
             ),
-            models.CheckConstraint(condition=models.Q(phase__in=Phase.values), name="clusters_workload_phase"),
-            models.CheckConstraint(condition=models.Q(desired__in=Desired.values), name="clusters_workload_desired"),
+            models.CheckConstraint(
+                condition=models.Q(phase__in=Phase.values), name="clusters_workload_phase"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(desired__in=Desired.values), name="clusters_workload_desired"
+            ),
             models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="clusters_workload_kind"),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -95,5 +98,7 @@ class WorkloadLog(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["account", "workload", "index"], name="clusters_workloadlog_part"),
+            models.UniqueConstraint(
+                fields=["account", "workload", "index"], name="clusters_workloadlog_part"
+            ),
         ]

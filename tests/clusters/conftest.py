@@ -37,12 +37,22 @@ class Machine:
         return sys.executable if self.owner == os.geteuid() else "/usr/bin/python3"
 
     def driver(self, *arguments: str) -> list[str]:
-        return [*self.prefix, self.python, "-I", "-S", str(self.tree / "driver.py"), str(self.folder), *arguments]
+        return [
+            *self.prefix,
+            self.python,
+            "-I",
+            "-S",
+            str(self.tree / "driver.py"),
+            str(self.folder),
+            *arguments,
+        ]
 
     def run(self, argv: list[str], **spec: Any) -> "Ended":
         """Run one workload to its end."""
         text = json.dumps({"argv": argv, "level": self.level, "uid": self.uid, **spec})
-        done = subprocess.run(self.driver("run"), input=text, capture_output=True, text=True, timeout=90, check=False)
+        done = subprocess.run(
+            self.driver("run"), input=text, capture_output=True, text=True, timeout=90, check=False
+        )
         assert done.returncode == 0, done.stderr
         return Ended(**json.loads(done.stdout))
 
@@ -84,7 +94,9 @@ def make_machine() -> Iterator[Callable[[str], Machine]]:
         folder.mkdir(mode=0o711)
         if name == "unprivileged":
             owner = NOBODY if root else os.geteuid()
-            machine = Machine(name, "namespace", as_nobody if root else (), folder, base / "tree", None, owner)
+            machine = Machine(
+                name, "namespace", as_nobody if root else (), folder, base / "tree", None, owner
+            )
             os.chown(folder, owner, -1)
         elif not root:
             pytest.skip("needs root: a user id per account is root's to give")

@@ -1,4 +1,6 @@
-"""Starts workloads as the user that runs it: standard library only, no Django, spec as JSON on standard input."""
+"""Starts workloads as the user that runs it: standard library only, no Django, spec as JSON on standard
+input.
+"""
 
 import dataclasses
 import json

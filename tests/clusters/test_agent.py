@@ -41,7 +41,9 @@ class World:
         self.changes = tmp_path / "changes"
         self.output = tmp_path / "agent.log"
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_DATABASE", "DJANGO"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PORTAL_DATABASE", "DJANGO"))
         }
         self.environment |= {
             **database.environment(),
@@ -79,7 +81,9 @@ class World:
         with acting_as(Actor("user", "u", "owner"), via="test"), scope((account or self.account).pk):
             yield
 
-    def start(self, *argv: str, kind: str = "job", name: str = "", account: Account | None = None, **plan: Any) -> Workload:
+    def start(
+        self, *argv: str, kind: str = "job", name: str = "", account: Account | None = None, **plan: Any
+    ) -> Workload:
         with self.inside(account):
             return start_workload(
                 kind=kind, owner=Owner("test", uuid7(), "a test", name), plan=Plan(argv=argv, **plan)
@@ -92,12 +96,16 @@ class World:
         with scope(workload.account_id):
             return Workload.objects.select_related("cluster").get(pk=workload.pk)
 
-    def until(self, workload: Workload, condition: Callable[[Workload], bool], seconds: float = PATIENCE) -> Workload:
+    def until(
+        self, workload: Workload, condition: Callable[[Workload], bool], seconds: float = PATIENCE
+    ) -> Workload:
         deadline = time.monotonic() + seconds
         while not condition(seen := self.read(workload)):
             if time.monotonic() > deadline:
                 tail = self.output.read_text()[-3000:]
-                pytest.fail(f"{seen.phase} {seen.reason_code} {seen.reason_facts}\n{self.log(workload)}\n{tail}")
+                pytest.fail(
+                    f"{seen.phase} {seen.reason_code} {seen.reason_facts}\n{self.log(workload)}\n{tail}"
+                )
             time.sleep(0.1)
         return seen
 
@@ -135,12 +143,18 @@ def world(committed_database: CommittedDatabase, tmp_path: Path) -> Iterator[Wor
 
 def test_a_job_from_start_to_end(world: World) -> None:
     world.agent()
-    job = world.python("import os; print(open('given.txt').read(), os.environ['TOKEN'], os.environ['X'])", env={"X": "y"})
+    job = world.python(
+        "import os; print(open('given.txt').read(), os.environ['TOKEN'], os.environ['X'])", env={"X": "y"}
+    )
     done = world.ended(job)
     assert (done.phase, done.exit_code, done.reason) == (Phase.SUCCEEDED, 0, "")
     assert world.log(job) == f"preparing\ngiven\n secret-of-{job.pk} y\n"
     phases = [line.split()[1] for line in world.changes.read_text().splitlines()]
-    assert phases == ["preparing", "starting", "running", "succeeded"] or phases == ["preparing", "starting", "succeeded"]
+    assert phases == ["preparing", "starting", "running", "succeeded"] or phases == [
+        "preparing",
+        "starting",
+        "succeeded",
+    ]
     with world.inside():
         assert "secret-of" not in str(Workload.objects.values().get())
         sealed = WorkloadLog.objects.get().content
@@ -154,7 +168,10 @@ def test_a_job_from_start_to_end(world: World) -> None:
 def test_the_environment_of_a_job(world: World) -> None:
     world.agent()
     job = world.start(
-        "python", "-c", "import six; print('six', six.__version__)", environment=EnvironmentPlan(requirements=("six==1.17.0",))
+        "python",
+        "-c",
+        "import six; print('six', six.__version__)",
+        environment=EnvironmentPlan(requirements=("six==1.17.0",)),
     )
     assert world.ended(job).phase == Phase.SUCCEEDED, world.log(job)
     assert world.log(job).endswith("six 1.17.0\n")
@@ -166,9 +183,15 @@ def test_failures_say_why(world: World) -> None:
         world.python("raise SystemExit(3)"): "The program ended with exit code 3; its log says why.",
         world.start("no-such-program"): "no-such-program",
         world.python("pass", name="refused"): "It could not be prepared: The project has no entry point.",
-        world.python("import time; time.sleep(60)", limits={"wall_seconds": 1}): "longer than its limit of 0:00:01",
-        world.python("x = []\nwhile True: x.append(bytearray(1 << 23))", limits={"memory": 150 << 20}): "150 MiB of memory",
-        world.start("python", environment=EnvironmentPlan(requirements=("no-such-package-here",))): "could not be built",
+        world.python(
+            "import time; time.sleep(60)", limits={"wall_seconds": 1}
+        ): "longer than its limit of 0:00:01",
+        world.python(
+            "x = []\nwhile True: x.append(bytearray(1 << 23))", limits={"memory": 150 << 20}
+        ): "150 MiB of memory",
+        world.start(
+            "python", environment=EnvironmentPlan(requirements=("no-such-package-here",))
+        ): "could not be built",
     }
     for workload, sentence in expected.items():
         done = world.ended(workload)
@@ -278,7 +301,10 @@ Server("service.sock", Handler).serve_forever()
 
 
 def ask(workload: Workload, path: str = "/health") -> str:
-    with invoke_socket(workload) as socket, httpx.Client(transport=httpx.HTTPTransport(uds=str(socket))) as client:
+    with (
+        invoke_socket(workload) as socket,
+        httpx.Client(transport=httpx.HTTPTransport(uds=str(socket))) as client,
+    ):
         return client.get(f"http://service{path}").text
 
 
@@ -312,7 +338,9 @@ def test_a_service_answers_crashes_comes_back_and_stops(world: World) -> None:
 
 def test_a_service_that_never_listens_is_started_again_with_a_reason(world: World) -> None:
     world.agent()
-    service = world.python("import time; time.sleep(100)", kind="service", health_path="/health", start_seconds=2)
+    service = world.python(
+        "import time; time.sleep(100)", kind="service", health_path="/health", start_seconds=2
+    )
     again = world.until(service, lambda seen: seen.restarts == 1)
     assert "did not answer on its socket within 0:00:02" in again.reason
 
@@ -322,7 +350,7 @@ def test_a_service_cannot_lead_the_portal_to_another_socket(world: World) -> Non
     target = settings.LOCATIONS.postgres_sockets / ".s.PGSQL.5432"
     assert target.exists()
     service = world.python(
-        f"import os, time; os.symlink({str(target)!r}, 'service.sock'); print('linked', flush=True); time.sleep(100)",
+        f"import os, time; os.symlink({str(target)!r}, 'service.sock')\nprint('linked'); time.sleep(100)",
         kind="service",
     )
     world.logged(service, "linked")
@@ -375,7 +403,10 @@ def test_jobs_wait_for_a_place_and_accounts_are_separate(world: World) -> None:
     other = world.open_account("Litho")
     world.environment["PORTAL_LOCAL_JOBS"] = "2"
     world.agent()
-    jobs = [world.python("import os, time; print(os.getuid()); time.sleep(2)", account=each) for each in (None, other, None)]
+    jobs = [
+        world.python("import os, time; print(os.getuid()); time.sleep(2)", account=each)
+        for each in (None, other, None)
+    ]
     last = world.until(jobs[2], lambda seen: seen.phase != Phase.PENDING or seen.reason_code == "waiting")
     assert last.reason == "Waiting for a free place on the portal's machine."
     assert [world.ended(job).phase for job in jobs] == [Phase.SUCCEEDED] * 3

@@ -20,7 +20,9 @@ def test_built_once_and_found_again(tmp_path: Path) -> None:
     assert "six" in "\n".join(lines)
     python = built.folder / "bin" / "python"
     code = "import six, sys; print(six.__version__, sys.prefix)"
-    out = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    out = subprocess.run(
+        [python, "-I", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert out == ["1.17.0", str(built.folder)]
     assert list(built.folder.rglob("__pycache__/six*.pyc")), "compiled now: the workload's view is read-only"
     again: list[str] = []
@@ -40,7 +42,8 @@ def test_a_half_built_environment_is_built_anew(tmp_path: Path) -> None:
 def test_one_builder_others_wait(tmp_path: Path) -> None:
     logs: list[list[str]] = [[], [], []]
     threads = [
-        threading.Thread(target=environments.prepare, args=(tmp_path, environment("six==1.17.0"), log.append)) for log in logs
+        threading.Thread(target=environments.prepare, args=(tmp_path, environment("six==1.17.0"), log.append))
+        for log in logs
     ]
     for thread in threads:
         thread.start()
@@ -108,7 +111,9 @@ def test_python_env_yaml(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "python: [", "dependencies: {a: 1}", "python: latest", "dependencies: [1]"])
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "python: [", "dependencies: {a: 1}", "python: latest", "dependencies: [1]"]
+)
 def test_a_broken_python_env_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "python_env.yaml").write_text(text)
     with pytest.raises(Unprocessable):
@@ -116,9 +121,17 @@ def test_a_broken_python_env_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_pips_configuration_reaches_uv(tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://one.example/simple\nextra-index-url =\n  https://two.example\n  https://three.example\n")
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://one.example/simple\nextra-index-url =\n  https://two.example\n  https://three.example\n"
+    )
     found = index.uv_environment(
-        {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_CERT": "/ca.pem", "SECRET": "x", "HTTPS_PROXY": "http://p", "HOME": "/nonexistent"}
+        {
+            "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+            "PIP_CERT": "/ca.pem",
+            "SECRET": "x",
+            "HTTPS_PROXY": "http://p",
+            "HOME": "/nonexistent",
+        }
     )
     assert found["UV_DEFAULT_INDEX"] == "https://one.example/simple"
     assert found["UV_INDEX"] == "https://two.example https://three.example"

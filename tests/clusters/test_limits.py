@@ -37,7 +37,9 @@ for pid in children: os.waitpid(pid, 0)
 """
     ended = any_machine.python_run(share, limits={"memory": 300 * MIB})
     assert (ended.state["cause"], ended.code) == ("", 0), ended
-    hog = share.replace("        time.sleep(1.2)", "        hold = bytearray(os.urandom(1024 * 1024)) * 120; time.sleep(20)")
+    hog = share.replace(
+        "        time.sleep(1.2)", "        hold = bytearray(os.urandom(1024 * 1024)) * 120; time.sleep(20)"
+    )
     assert any_machine.python_run(hog, limits={"memory": 300 * MIB}).state["cause"] == "memory"
 
 
@@ -122,7 +124,9 @@ time.sleep(60)
                 "limits": {"stop_seconds": 1},
             }
         )
-        done = subprocess.run(any_machine.driver("start"), input=text, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            any_machine.driver("start"), input=text, capture_output=True, text=True, check=True
+        )
         answer = json.loads(done.stdout)
         shim = processes.identify(answer["pid"])
         assert shim is not None
@@ -146,7 +150,11 @@ def test_a_second_shim_for_one_workload_refuses(any_machine: Machine) -> None:
         }
     )
     pids = [
-        json.loads(subprocess.run(any_machine.driver("start"), input=text, capture_output=True, text=True, check=True).stdout)["pid"]
+        json.loads(
+            subprocess.run(
+                any_machine.driver("start"), input=text, capture_output=True, text=True, check=True
+            ).stdout
+        )["pid"]
         for _ in range(2)
     ]
     count = any_machine.folder / "twice" / "files" / "count"

@@ -69,7 +69,21 @@ print(json.dumps({{
     assert seen["home"] == [name], "only the way to its own folder"
     assert seen["root_home"] == "FileNotFoundError"
     assert not seen["etc"]
-    assert set(seen["root"]) <= {"bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "tmp", "usr", "var"}
+    assert set(seen["root"]) <= {
+        "bin",
+        "dev",
+        "etc",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "proc",
+        "run",
+        "sbin",
+        "tmp",
+        "usr",
+        "var",
+    }
     assert seen["work"] == f"{ended.folder}/files"
     assert seen["write_usr"] == "OSError"
     assert seen["write_root"] == "OSError"
@@ -149,7 +163,12 @@ def test_two_workloads_of_one_machine_do_not_see_each_other(machine: Machine) ->
     first = subprocess.run(
         machine.driver("start"),
         input=json.dumps(
-            {"argv": ["/bin/sh", "-c", "echo secret > mine; sleep 60"], "level": machine.level, "uid": machine.uid, "name": "first"}
+            {
+                "argv": ["/bin/sh", "-c", "echo secret > mine; sleep 60"],
+                "level": machine.level,
+                "uid": machine.uid,
+                "name": "first",
+            }
         ),
         capture_output=True,
         text=True,
@@ -159,8 +178,9 @@ def test_two_workloads_of_one_machine_do_not_see_each_other(machine: Machine) ->
     assert shim is not None
     try:
         wait_for(machine.folder / "first" / "files" / "mine")
+        foreign = str(machine.folder / "first" / "files" / "mine")
         ended = machine.python_run(
-            SEE + f"print(can(open, {str(machine.folder / 'first' / 'files' / 'mine')!r}), len(os.listdir('/proc')) > 0)",
+            SEE + f"print(can(open, {foreign!r}), len(os.listdir('/proc')) > 0)",
             uid=None if machine.uid is None else machine.uid + 1,
         )
         assert ended.log == "FileNotFoundError True\n"
@@ -196,7 +216,9 @@ while not os.path.exists("alive"):
 def test_killing_the_shim_kills_the_workload(machine: Machine) -> None:
     started = subprocess.run(
         machine.driver("start"),
-        input=json.dumps({"argv": ["/bin/sh", "-c", "sleep 61 & sleep 61"], "level": machine.level, "uid": machine.uid}),
+        input=json.dumps(
+            {"argv": ["/bin/sh", "-c", "sleep 61 & sleep 61"], "level": machine.level, "uid": machine.uid}
+        ),
         capture_output=True,
         text=True,
         check=True,

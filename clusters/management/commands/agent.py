@@ -8,7 +8,7 @@ from clusters.local import kernel
 
 
 class Command(BaseCommand):
-    help = "Run the agent of the portal's machine: starts, watches and stops jobs and services. One per installation."
+    help = "Run the agent of the portal's machine: starts, watches, stops jobs and services. One per portal."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
