@@ -20,20 +20,22 @@ const started = new WeakSet();
 
 /** Start every module inside `root` once. An element that leaves the page is told by its "module:stop" event. */
 async function start(root) {
+  const loading = [];
   const found = root.querySelectorAll("[data-module]");
   for (const element of root.matches?.("[data-module]") ? [root, ...found] : found) {
     const load = modules[element.dataset.module];
     if (!load || started.has(element)) continue;
     started.add(element);
-    load().then((module) => module.default(element)).catch((error) => {
+    loading.push(load().then((module) => module.default(element)).catch((error) => {
       console.error(`${element.dataset.module} did not start`, error);
       element.dataset.broken = "";
-    });
+    }));
   }
   for (const element of root.querySelectorAll('[data-bs-toggle="tooltip"]')) {
     element.removeAttribute("title");
     window.bootstrap.Tooltip.getOrCreateInstance(element, { trigger: "hover focus", container: "body" });
   }
+  await Promise.all(loading);
 }
 
 function stop(element) {
@@ -45,7 +47,7 @@ startToasts();
 startCopying();
 startConfirming();
 startClocks();
-start(document);
+start(document).then(() => { document.documentElement.dataset.ready = ""; });
 
 document.addEventListener("htmx:load", (event) => start(event.detail.elt));
 document.addEventListener("htmx:beforeCleanupElement", (event) => { if (event.detail.elt.querySelectorAll) stop(event.detail.elt); });

@@ -1,6 +1,6 @@
 /* A confusion matrix as a real table; each row shaded by its shares, so that a rare class is as readable as a common one. */
 import { readSource } from "./api.js";
-import { figure, onTheme, token } from "./palette.js";
+import { channels, figure, luminance, onTheme, token } from "./palette.js";
 
 function cell(tag, text, attributes = {}) {
   const element = document.createElement(tag);
@@ -36,15 +36,15 @@ export default async function confusionMatrix(box) {
       row.append(td);
     });
   });
-  /* Text turns light or dark by the shade behind it, so that each cell stays above 4.5:1. */
+  /* Text turns black or white by the shade behind it: one of the two always holds 4.5:1. */
   function shade() {
-    const heat = token("--heat");
-    const dark = document.documentElement.dataset.bsTheme === "dark";
+    const heat = token("--heat").split(",").map(Number);
+    const surface = channels(token("--surface"));
     for (const [td, share] of shaded) {
       const strength = 0.06 + share * 0.84;
-      td.style.backgroundColor = `rgb(${heat} / ${strength})`.replace(/(\d+), (\d+), (\d+)/, "$1 $2 $3");
-      td.classList.toggle("on-dark", !dark && strength > 0.6);
-      td.classList.toggle("on-light", dark && strength > 0.5);
+      const mixed = heat.map((channel, index) => Math.round(channel * strength + surface[index] * (1 - strength)));
+      td.style.backgroundColor = `rgb(${mixed.join(" ")})`;
+      td.style.color = luminance(mixed) > 0.179 ? "#000" : "#fff";
     }
   }
   shade();

@@ -28,6 +28,12 @@ export function channels(colour) {
   return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 }
 
+/** Relative luminance of three channels, 0 to 1, by WCAG 2's definition. */
+export function luminance(rgb) {
+  const [red, green, blue] = rgb.map((channel) => { const share = channel / 255; return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4; });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
 /** A number as people read it: 4 significant digits. */
 export function figure(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "—";

@@ -21,13 +21,24 @@ from django.urls import include, path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.frontend.settings")
 
-PERSON = SimpleNamespace(is_authenticated=True, get_username="mina.park", username="mina.park", email="mina@fab.example", must_change_password=False)
+PERSON = SimpleNamespace(
+    is_authenticated=True,
+    get_username="mina.park",
+    username="mina.park",
+    email="mina@fab.example",
+    must_change_password=False,
+)
 ENTRANCES = [
     SimpleNamespace(slug="etch-yield-7k2m", name="Etch Yield", kind="general"),
     SimpleNamespace(slug="litho-p3xq", name="리소그래피 분석", kind="general"),
     SimpleNamespace(slug="shared-9rtw", name="Shared Cluster", kind="trusted"),
 ]
-GRANT = SimpleNamespace(slug="etch-yield-7k2m", project_name="Etch Yield", role="scientist", can=lambda permission: permission != "dataset.delete")
+GRANT = SimpleNamespace(
+    slug="etch-yield-7k2m",
+    project_name="Etch Yield",
+    role="scientist",
+    can=lambda permission: permission != "dataset.delete",
+)
 
 
 class SampleForm(forms.Form):
@@ -36,7 +47,12 @@ class SampleForm(forms.Form):
     cluster = forms.ChoiceField(label="Cluster", choices=[("local", "local"), ("fab", "fab-k8s-1")])
     alpha = forms.FloatField(label="alpha", initial=0.4)
     keep = forms.BooleanField(label="Keep the working folder", required=False)
-    kind = forms.ChoiceField(label="Credentials", choices=[("own", "Its own, encrypted under its own key"), ("none", "None yet")], widget=forms.RadioSelect, initial="own")
+    kind = forms.ChoiceField(
+        label="Credentials",
+        choices=[("own", "Its own, encrypted under its own key"), ("none", "None yet")],
+        widget=forms.RadioSelect,
+        initial="own",
+    )
 
 
 def moments(*minutes: float) -> list[datetime]:
@@ -46,7 +62,12 @@ def moments(*minutes: float) -> list[datetime]:
 
 def disc(across: int) -> list[tuple[int, int]]:
     middle = (across - 1) / 2
-    return [(x, y) for y in range(across) for x in range(across) if math.hypot(x - middle, y - middle) <= across / 2]
+    return [
+        (x, y)
+        for y in range(across)
+        for x in range(across)
+        if math.hypot(x - middle, y - middle) <= across / 2
+    ]
 
 
 def wafer(across: int) -> dict[str, Any]:
@@ -62,7 +83,11 @@ def wafer(across: int) -> dict[str, Any]:
         guess = int(far > 0.925 or (scratch and noise > 0.5) or noise < 0.004)
         predicted.append(None if (x // max(1, across // 8) + y // max(1, across // 8)) % 3 else guess)
     return {
-        "x": [x for x, _ in dies], "y": [y for _, y in dies], "predicted": predicted, "actual": actual, "notch": "down",
+        "x": [x for x, _ in dies],
+        "y": [y for _, y in dies],
+        "predicted": predicted,
+        "actual": actual,
+        "notch": "down",
         "categories": [{"value": 0, "label": "pass"}, {"value": 1, "label": "fail"}],
     }
 
@@ -70,16 +95,31 @@ def wafer(across: int) -> dict[str, Any]:
 def measured(across: int) -> dict[str, Any]:
     dies = disc(across)
     middle = (across - 1) / 2
-    actual = [1.2 + 0.3 * math.cos((x - middle) / across * 4) - 0.2 * ((y - middle) / across) ** 2 for x, y in dies]
+    actual = [
+        1.2 + 0.3 * math.cos((x - middle) / across * 4) - 0.2 * ((y - middle) / across) ** 2 for x, y in dies
+    ]
     predicted = [value + 0.05 * math.sin(x / 3) for value, (x, _) in zip(actual, dies, strict=True)]
-    return {"x": [x for x, _ in dies], "y": [y for _, y in dies], "predicted": predicted, "actual": actual, "unit": "mA"}
+    return {
+        "x": [x for x, _ in dies],
+        "y": [y for _, y in dies],
+        "predicted": predicted,
+        "actual": actual,
+        "unit": "mA",
+    }
 
 
 def metric_data() -> dict[str, Any]:
     return {
         "x_label": "step",
         "series": [
-            {"name": f"run-{number}", "x": list(range(0, 200, number)), "y": [math.exp(-step / (30 * number)) + 0.05 + 0.01 * math.sin(step) for step in range(0, 200, number)]}
+            {
+                "name": f"run-{number}",
+                "x": list(range(0, 200, number)),
+                "y": [
+                    math.exp(-step / (30 * number)) + 0.05 + 0.01 * math.sin(step)
+                    for step in range(0, 200, number)
+                ],
+            }
             for number in range(1, 6)
         ],
     }
@@ -96,48 +136,111 @@ def home(request: HttpRequest, slug: str = "") -> HttpResponse:
         "gallery/home.html",
         frame(
             steps=[
-                {"label": "데이터셋" if request.COOKIES.get("django_language") == "ko" else "Datasets", "icon": "database", "url": "#", "count": 4, "note": "wafer-2026-11 · v3"},
+                {
+                    "label": "데이터셋" if request.COOKIES.get("django_language") == "ko" else "Datasets",
+                    "icon": "database",
+                    "url": "#",
+                    "count": 4,
+                    "note": "wafer-2026-11 · v3",
+                },
                 {"label": "Runs", "icon": "graph-up", "url": "#", "count": 128, "note": "F1 0.871"},
-                {"label": "Models", "icon": "box-seam", "url": "#", "count": 2, "note": "die-fails · champion v4"},
-                {"label": "Endpoints", "icon": "hdd-network", "url": "#", "count": 0, "note": "Deploy champion v4", "next": True},
+                {
+                    "label": "Models",
+                    "icon": "box-seam",
+                    "url": "#",
+                    "count": 2,
+                    "note": "die-fails · champion v4",
+                },
+                {
+                    "label": "Endpoints",
+                    "icon": "hdd-network",
+                    "url": "#",
+                    "count": 0,
+                    "note": "Deploy champion v4",
+                    "next": True,
+                },
             ],
             jobs=[
                 {"number": number, "state": state, "stage": stage, "when": when, "seconds": seconds}
                 for number, state, stage, when, seconds in [
-                    (42, "running", "train", now, 31.0), (41, "queued", "", recent, None), (40, "succeeded", "", earlier, 412.4),
-                    (39, "failed", "environment", earlier, 12.1), (38, "cancelled", "train", old, 65.0), (37, "unknown", "train", old, 3700.0),
+                    (42, "running", "train", now, 31.0),
+                    (41, "queued", "", recent, None),
+                    (40, "succeeded", "", earlier, 412.4),
+                    (39, "failed", "environment", earlier, 12.1),
+                    (38, "cancelled", "train", old, 65.0),
+                    (37, "unknown", "train", old, 3700.0),
                 ]
             ],
-            stages=[("source", "Source"), ("environment", "Environment"), ("train", "Training"), ("register", "Registration")],
+            stages=[
+                ("source", "Source"),
+                ("environment", "Environment"),
+                ("train", "Training"),
+                ("register", "Registration"),
+            ],
         ),
     )
 
 
 def components(request: HttpRequest) -> HttpResponse:
-    form = SampleForm(request.POST or {"name": "", "alpha": "x", "cluster": "local", "kind": "own"}) if request.GET.get("errors") else SampleForm()
+    form = (
+        SampleForm(request.POST or {"name": "", "alpha": "x", "cluster": "local", "kind": "own"})
+        if request.GET.get("errors")
+        else SampleForm()
+    )
     return TemplateResponse(
         request,
         "gallery/components.html",
         frame(
             form=form,
             states="queued running succeeded failed cancelled unknown starting stopping ready degraded suspended expired revoked denied active".split(),
-            stages=[("source", "Source"), ("environment", "Environment"), ("train", "Training"), ("register", "Registration")],
-            tabs=[{"label": "Overview", "url": "#", "active": True}, {"label": "Versions", "url": "#", "count": 3}, {"label": "Access", "url": "#", "count": 0}],
+            stages=[
+                ("source", "Source"),
+                ("environment", "Environment"),
+                ("train", "Training"),
+                ("register", "Registration"),
+            ],
+            tabs=[
+                {"label": "Overview", "url": "#", "active": True},
+                {"label": "Versions", "url": "#", "count": 3},
+                {"label": "Access", "url": "#", "count": 0},
+            ],
             moments=moments(0, 3, 300, 60 * 24 * 3, 60 * 24 * 400),
             body={"parameters": {"alpha": 0.4, "label": "it's"}},
             terms=["confusion matrix", "precision", "recall", "f1 score", "wafer map"],
-            rows=[{"label": "Hash", "value": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "copyable": True}, {"label": "Rows", "value": "76,289"}, {"label": "Source", "value": None}],
+            rows=[
+                {
+                    "label": "Hash",
+                    "value": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    "copyable": True,
+                },
+                {"label": "Rows", "value": "76,289"},
+                {"label": "Source", "value": None},
+            ],
         ),
     )
 
 
 def charts(request: HttpRequest) -> HttpResponse:
-    bars = {"xAxis": {"type": "category", "data": ["CVD", "Litho", "Etch", "CMP"]}, "yAxis": {"type": "value"}, "series": [{"type": "bar", "name": "drift", "data": [0.12, 0.31, 0.08, 0.22]}], "tooltip": {"trigger": "axis"}}
+    bars = {
+        "xAxis": {"type": "category", "data": ["CVD", "Litho", "Etch", "CMP"]},
+        "yAxis": {"type": "value"},
+        "series": [{"type": "bar", "name": "drift", "data": [0.12, 0.31, 0.08, 0.22]}],
+        "tooltip": {"trigger": "axis"},
+    }
     return TemplateResponse(
         request,
         "gallery/charts.html",
-        frame(metric=metric_data(), single={"x_label": "step", "series": [{"name": "run-1", "x": [0], "y": [0.91]}]}, nothing={"series": []},
-              matrix={"labels": ["pass", "fail"], "matrix": [[70112, 812], [1043, 4322]]}, wide={"labels": ["ok", "edge", "ring", "scratch"], "matrix": [[90, 3, 1, 0], [5, 60, 2, 1], [0, 4, 33, 2], [1, 0, 3, 12]]}, bars=bars),
+        frame(
+            metric=metric_data(),
+            single={"x_label": "step", "series": [{"name": "run-1", "x": [0], "y": [0.91]}]},
+            nothing={"series": []},
+            matrix={"labels": ["pass", "fail"], "matrix": [[70112, 812], [1043, 4322]]},
+            wide={
+                "labels": ["ok", "edge", "ring", "scratch"],
+                "matrix": [[90, 3, 1, 0], [5, 60, 2, 1], [0, 4, 33, 2], [1, 0, 3, 12]],
+            },
+            bars=bars,
+        ),
     )
 
 
@@ -147,14 +250,20 @@ def wafers(request: HttpRequest) -> HttpResponse:
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    return TemplateResponse(request, "gallery/live.html", frame(stages=[("source", "Source"), ("train", "Training")]))
+    return TemplateResponse(
+        request, "gallery/live.html", frame(stages=[("source", "Source"), ("train", "Training")])
+    )
 
 
 def events(request: HttpRequest) -> StreamingHttpResponse:
     async def stream() -> AsyncIterator[str]:
         first = int(request.headers.get("Last-Event-ID") or request.GET.get("after") or 0)
         for number in range(first + 1, 41):
-            text = f"step {number}: loss {1 / number:.4f}" + ("\nWARNING: slow disk" if number == 7 else "") + ("" if number == 12 else "\n")
+            text = (
+                f"step {number}: loss {1 / number:.4f}"
+                + ("\nWARNING: slow disk" if number == 7 else "")
+                + ("" if number == 12 else "\n")
+            )
             yield f"id: {number}\nevent: log\ndata: {json.dumps({'text': text})}\n\n"
             if number == 20 and first < 20:
                 return
@@ -189,7 +298,13 @@ def one_upload(request: HttpRequest, name: str) -> HttpResponse:
         if int(request.headers["Upload-Offset"]) != len(upload["bytes"]):
             return JsonResponse({"detail": "Wrong offset.", "offset": len(upload["bytes"])}, status=409)
         upload["bytes"] += request.body
-    return JsonResponse({"offset": len(upload["bytes"]), "finished": upload["finished"], "text": upload["bytes"].decode("latin-1")[:64]})
+    return JsonResponse(
+        {
+            "offset": len(upload["bytes"]),
+            "finished": upload["finished"],
+            "text": upload["bytes"].decode("latin-1")[:64],
+        }
+    )
 
 
 def finish_upload(request: HttpRequest, name: str) -> HttpResponse:
@@ -200,15 +315,35 @@ def finish_upload(request: HttpRequest, name: str) -> HttpResponse:
 def activity(request: HttpRequest, slug: str) -> HttpResponse:
     now, recent = moments(1, 40)
     operations = [
-        {"url": "#", "kind_label": "Training", "target_label": "wafer-yield #42", "state": "running", "stage": "train", "progress": 0.4, "created_at": now},
-        {"url": "#", "kind_label": "Upload", "target_label": "wafer-2026-11.csv", "state": "succeeded", "stage": "", "progress": 1, "created_at": recent},
+        {
+            "url": "#",
+            "kind_label": "Training",
+            "target_label": "wafer-yield #42",
+            "state": "running",
+            "stage": "train",
+            "progress": 0.4,
+            "created_at": now,
+        },
+        {
+            "url": "#",
+            "kind_label": "Upload",
+            "target_label": "wafer-2026-11.csv",
+            "state": "succeeded",
+            "stage": "",
+            "progress": 1,
+            "created_at": recent,
+        },
     ]
-    return TemplateResponse(request, "partials/activity.html", {"operations": operations, "running": 1, "all_url": "#"})
+    return TemplateResponse(
+        request, "partials/activity.html", {"operations": operations, "running": 1, "all_url": "#"}
+    )
 
 
 class SignInForm(forms.Form):
     username = forms.CharField(label="Username", widget=forms.TextInput(attrs={"autocomplete": "username"}))
-    password = forms.CharField(label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+    password = forms.CharField(
+        label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -221,7 +356,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def error(request: HttpRequest, status: int) -> HttpResponse:
     context: dict[str, Any] = {"request_id": "1f0c9a7be2d84c31"}
     if status == 403:
-        context |= {"permission": "dataset.download", "detail": "This needs the permission “dataset.download”, which your role here (viewer) lacks.", "request_access_url": "#"}
+        context |= {
+            "permission": "dataset.download",
+            "detail": "This needs the permission “dataset.download”, which your role here (viewer) lacks.",
+            "request_access_url": "#",
+        }
     return TemplateResponse(request, f"{status}.html", context, status=status)
 
 
@@ -229,7 +368,21 @@ def page(request: HttpRequest, slug: str = "") -> HttpResponse:
     return HttpResponse("")
 
 
-PROJECT_PAGES = ["datasets/", "training/", "experiments/", "models/", "endpoints/", "wafers/", "activity/", "clusters/", "audit/", "settings/members/", "settings/account/", "settings/tokens/", "connect/"]
+PROJECT_PAGES = [
+    "datasets/",
+    "training/",
+    "experiments/",
+    "models/",
+    "endpoints/",
+    "wafers/",
+    "activity/",
+    "clusters/",
+    "audit/",
+    "settings/members/",
+    "settings/account/",
+    "settings/tokens/",
+    "connect/",
+]
 
 urlpatterns = [
     path("", home),
