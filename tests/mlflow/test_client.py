@@ -51,7 +51,7 @@ def test_a_run_from_start_to_end(mlflow: Mlflow) -> None:
 
 
 def test_history_comes_in_pages(mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.mlflow.client._HISTORY_PAGE", 7)
+    monkeypatch.setattr("registry.mlflow.runs._HISTORY_PAGE", 7)
     run = mlflow.create_run(mlflow.ensure_experiment("e").id, "r")
     mlflow.log_batch(run.id, metrics=[("m", float(step), step + 1, step) for step in range(20)])
     assert [metric.step for metric in mlflow.metric_history(run.id, "m")] == list(range(20))

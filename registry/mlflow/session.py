@@ -1,0 +1,38 @@
+"""The base of the portal's MLflow client: requests in one account's workspace."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from registry.mlflow import transport
+
+V2 = "/api/2.0/mlflow"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
+Pairs = Mapping[str, str]
+
+
+def listed(values: Pairs | None) -> list[dict[str, str]]:
+    """A dict as MLflow's list of keys and values."""
+    return [{"key": key, "value": value} for key, value in (values or {}).items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Requests in the workspace of one account."""
+
+    account_id: UUID
+
+    def get(self, path: str, /, **params: Any) -> Any:
+        """Read; empty parameters are left out."""
+        kept = {name: value for name, value in params.items() if value not in (None, "")}
+        return transport.call(self.account_id, "GET", path, params=kept)
+
+    def send(self, method: str, path: str, /, **body: Any) -> Any:
+        """Send a JSON body; fields that are None are left out."""
+        kept = {name: value for name, value in body.items() if value is not None}
+        return transport.call(self.account_id, method, path, json=kept)
+
+    def ensure_workspace(self) -> str:
+        """Make the account's workspace if there is none; returns its name. Every method does so by itself."""
+        return transport.ensure_workspace(self.account_id)
