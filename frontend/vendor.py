@@ -153,12 +153,12 @@ def copy() -> None:
 
 def main() -> None:
     if up_to_date():
-        print("static/vendor is up to date.")
+        sys.stdout.write("static/vendor is up to date.\n")
         return
     install()
     copy()
     shutil.rmtree(MODULES)
-    print(f"static/vendor: {len(FILES)} files and {len(icon_names())} icons.")
+    sys.stdout.write(f"static/vendor: {len(FILES)} files and {len(icon_names())} icons.\n")
 
 
 if __name__ == "__main__":

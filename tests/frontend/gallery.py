@@ -71,7 +71,7 @@ def disc(across: int) -> list[tuple[int, int]]:
 
 
 def wafer(across: int) -> dict[str, Any]:
-    """A disc of dies whose edge and one scratch fail; the prediction sees the edge well and the scratch half."""
+    """A disc of dies whose edge and one scratch fail; the prediction sees the edge, and half the scratch."""
     dies = disc(across)
     middle = (across - 1) / 2
     actual, predicted = [], []
@@ -192,7 +192,23 @@ def components(request: HttpRequest) -> HttpResponse:
         "gallery/components.html",
         frame(
             form=form,
-            states="queued running succeeded failed cancelled unknown starting stopping ready degraded suspended expired revoked denied active".split(),
+            states=[
+                "queued",
+                "running",
+                "succeeded",
+                "failed",
+                "cancelled",
+                "unknown",
+                "starting",
+                "stopping",
+                "ready",
+                "degraded",
+                "suspended",
+                "expired",
+                "revoked",
+                "denied",
+                "active",
+            ],
             stages=[
                 ("source", "Source"),
                 ("environment", "Environment"),
