@@ -1,4 +1,4 @@
-"""Handing a version's files to a job: on record for the person the job works for, streamed as they are written."""
+"""Handing a version's files to a job: on record for the person it works for, streamed as they are written."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -16,8 +16,8 @@ def open_for_job(version_id: UUID, *, on_behalf_of: str, job: str) -> Iterator[t
     """Record that a job reads a sealed version, then yield each file's safe relative path and its bytes.
 
     Call it in the account's scope, with somebody acting; the record is written by the call itself, in that
-    transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The launch has checked
-    the person's permission. Raises `NotFound` where no such sealed version is in scope.
+    transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The launch has
+    checked the person's permission. Raises `NotFound` where no such sealed version is in scope.
     """
     account_id = require_account()
     sealed = DatasetVersion.objects.select_related("dataset").filter(state=DatasetVersion.State.READY)

@@ -1,4 +1,4 @@
-"""Where things are: paths of the API, without the origin, so that a browser stays on the one it came by. Pure."""
+"""Where things are: the API's paths, without an origin so that a browser keeps the one it came by. Pure."""
 
 from urllib.parse import quote
 

@@ -121,8 +121,8 @@ class DatasetVersionViewSet(ProjectViewSet):
     def seal(self, request: Request, name: str, number: str) -> Response:
         """Seal a version for good; its tables are profiled next.
 
-        Where the newest sealed version has the very same files, that one is returned with `identical`, and the open
-        one is dropped.
+        Where the newest sealed version has the very same files, that one is returned with `identical`, and
+        the open one is dropped.
         """
         self.body(DatasetSealBody)
         sealed = actions.seal_version(self.grant, find_version(name, int(number), lock=True))

@@ -1,7 +1,7 @@
 """The content hash of a version: what two versions with the same files have in common. Pure.
 
-The manifest has a line `<sha256>  <size>  <path>` for each file, sorted by the bytes of the path, each ended by a
-line feed; its SHA-256 is the hash. Anybody who has the files can compute it: see `docs/api.md`.
+The manifest has a line `<sha256>  <size>  <path>` for each file, sorted by the bytes of the path, each ended
+by a line feed; its SHA-256 is the hash. Anybody who has the files can compute it: see `docs/api.md`.
 """
 
 import hashlib

@@ -46,7 +46,8 @@ def check_name(text: str) -> str:
 def clean_path(text: str) -> str:
     """Return a file's path as it is stored: relative, composed (NFC), without empty steps.
 
-    Raises `Invalid`, naming the field, for a path that climbs, is absolute, or that some machine could not have.
+    Raises `Invalid`, naming the field, for a path that climbs, is absolute, or that some machine could not
+    have.
     """
     path = unicodedata.normalize("NFC", text)
     if path.startswith("/") or _DRIVE.match(path):

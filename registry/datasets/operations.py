@@ -49,7 +49,8 @@ def _begin(work: Work) -> None:
 
 
 def _of(work: Work) -> TenantQuerySet[FileProfile]:
-    return FileProfile.objects.get_queryset().filter(file__version_id=work.payload["version"])
+    rows: TenantQuerySet[FileProfile] = FileProfile.objects.get_queryset()
+    return rows.filter(file__version_id=work.payload["version"])
 
 
 def _profile_file(work: Work, profile: FileProfile, reader: BlobReader) -> None:

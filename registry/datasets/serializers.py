@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from projects.doors.strict import PageQuery, QuerySerializer, StrictSerializer
@@ -13,7 +14,7 @@ _SHA256 = r"^[0-9a-f]{64}$"
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
-    """A version. `content_hash`, `size` and `file_count` are set by sealing; `rows` and `columns` by its profile."""
+    """A version. Sealing sets `content_hash`, `size`, `file_count`; its profile sets `rows` and `columns`."""
 
     dataset = serializers.CharField(source="dataset.name", read_only=True)
     rows = serializers.SerializerMethodField()
@@ -47,7 +48,7 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
 
 
 class SealedVersionSerializer(DatasetVersionSerializer):
-    """A sealed version; `identical` says that an earlier version has this very content, and was kept instead."""
+    """A sealed version; `identical` says that an earlier version has this very content and was kept."""
 
     identical = serializers.SerializerMethodField()
 
@@ -70,10 +71,11 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
         fields = ("name", "description", "format", "created_by_label", "created_at", "latest")
         read_only_fields = fields
 
-    def get_latest(self, dataset: Dataset) -> "DatasetVersionSerializer.data | None":  # type: ignore[name-defined]
+    @extend_schema_field(DatasetVersionSerializer(allow_null=True))
+    def get_latest(self, dataset: Dataset) -> dict[str, Any] | None:
         """The newest sealed version."""
         latest = getattr(dataset, "latest", None)
-        return DatasetVersionSerializer(latest, context=self.context).data if latest is not None else None
+        return dict(DatasetVersionSerializer(latest).data) if latest is not None else None
 
 
 class DatasetBody(StrictSerializer):
@@ -91,7 +93,7 @@ class DatasetVersionBody(StrictSerializer):
 
 
 class DatasetUploadBody(StrictSerializer):
-    """A file to come: where it goes, and, where known, its size in bytes and its SHA-256 in hex, to be held to."""
+    """A file to come: where it goes; where known, its size in bytes and its SHA-256 in hex, to be held to."""
 
     path = serializers.CharField(max_length=1024, trim_whitespace=False)
     size = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False)

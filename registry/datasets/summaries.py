@@ -15,7 +15,7 @@ from registry.models import Dataset, DatasetFile, DatasetVersion, FileProfile
 
 
 def with_latest(datasets: Iterable[Dataset]) -> list[Dataset]:
-    """Attach to each dataset its newest sealed version as `latest` (or None), and `version_count`. Three queries."""
+    """Attach to each dataset its newest sealed version as `latest` (or None), and `version_count`."""
     rows = list(datasets)
     sealed = DatasetVersion.objects.filter(dataset__in=rows, state=DatasetVersion.State.READY)
     newest = sealed.order_by("dataset_id", "-number").distinct("dataset_id").select_related("dataset")
@@ -66,7 +66,8 @@ def tables_of(version: DatasetVersion) -> Sequence[str]:
 def find_table(version: DatasetVersion, path: str = "") -> Table:
     """Return one table of a version, the first unless `path` names another.
 
-    Raises `NotFound` for no such file, `Unprocessable` for one that is not a table, `Conflict` before sealing.
+    Raises `NotFound` for no such file, `Unprocessable` for one that is not a table, `Conflict` before
+    sealing.
     """
     if version.is_open:
         raise Conflict(

@@ -1,4 +1,4 @@
-"""What can be done with datasets. Each action writes, records and decides, in the caller's scope and transaction."""
+"""What can be done with datasets: each action decides, writes and records in the caller's transaction."""
 
 from registry.datasets.actions.datasets import create_dataset
 from registry.datasets.actions.previews import preview_table

@@ -16,7 +16,7 @@ def person_behind(grant: Grant) -> str:
 
 
 def create_dataset(grant: Grant, name: str, *, description: str = "", format: str = "") -> Dataset:
-    """Make an empty dataset. Raises `Invalid` for a name or format that is none, `Conflict` for a taken name."""
+    """Make an empty dataset. Raises `Invalid` for a wrong name or format, `Conflict` for a taken name."""
     check_name(name)
     if format not in Dataset.Format.values:
         message = _("There is no format “%(format)s”.") % {"format": format}

@@ -13,7 +13,7 @@ from registry.models import DatasetVersion
 
 
 def preview_table(grant: Grant, version: DatasetVersion, path: str = "") -> dict[str, Any]:
-    """Return path, row count, columns with extremes and the first rows of a version's table, and record the look.
+    """Record a look into a version's table; return its path, row count, columns with extremes and first rows.
 
     Raises as `find_table`; `Conflict` while it is being profiled, `Unprocessable` where that failed.
     """

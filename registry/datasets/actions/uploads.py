@@ -1,6 +1,7 @@
 """Uploads into an open version: begun, finished, cancelled. The bytes themselves come through `transfers`."""
 
 import re
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
@@ -42,8 +43,9 @@ def begin_upload(
 ) -> tuple[DatasetUpload, bool]:
     """Begin a file of an open version; the second value says whether it is new.
 
-    The same path, size and SHA-256 again give the upload that is under way, to go on with. Raises `Invalid` for the
-    path or hash, `Conflict` for a sealed version or a taken path, `TooLarge`, or `InsufficientStorage`.
+    The same path, size and SHA-256 again give the upload that is under way, to go on with. Raises `Invalid`
+    for the path or hash, `Conflict` for a sealed version or a taken path, `TooLarge`, or
+    `InsufficientStorage`.
     """
     require_open(version)
     path = clean_path(path)
@@ -91,7 +93,7 @@ def finish_upload(grant: Grant, upload: DatasetUpload, writer: BlobWriter) -> Da
     return file
 
 
-def add_file(version: DatasetVersion, path: str, blob_id: object, size: int, sha256: str) -> DatasetFile:
+def add_file(version: DatasetVersion, path: str, blob_id: UUID, size: int, sha256: str) -> DatasetFile:
     """Write the row of a file whose content is stored."""
     file = DatasetFile(version=version, path=path, blob_id=blob_id, size=size, sha256=sha256)
     file.save(force_insert=True)
@@ -107,7 +109,7 @@ def cancel_upload(grant: Grant, upload: DatasetUpload, *, reason: str = "cancell
 
 
 def reject_upload(grant: Grant, upload: DatasetUpload, sha256: str) -> Unprocessable:
-    """Drop an upload whose content is not what was announced; returns the error to raise once that is committed."""
+    """Drop an upload whose content is another; returns the error to raise once that is committed."""
     cancel_upload(grant, upload, reason="checksum")
     return Unprocessable(
         "dataset.checksum",

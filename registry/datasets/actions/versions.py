@@ -45,8 +45,8 @@ def open_version(grant: Grant, dataset: Dataset, *, note: str = "") -> DatasetVe
 def seal_version(grant: Grant, version: DatasetVersion) -> Sealed:
     """Seal an open version, whose row the caller has locked, and have its tables profiled.
 
-    Where the newest sealed version has the same files, the open one is dropped and that one is returned. Raises
-    `Conflict` for a sealed or empty version, or one with unfinished uploads.
+    Where the newest sealed version has the same files, the open one is dropped and that one is returned.
+    Raises `Conflict` for a sealed or empty version, or one with unfinished uploads.
     """
     require_open(version)
     # One seal at a time per dataset: each is compared with the newest before it.

@@ -1,1 +1,1 @@
-"""What a tabular file holds, read in bounded memory from its sealed content: nothing in clear touches the disk."""
+"""What a tabular file holds, read in bounded memory from sealed content: nothing clear touches the disk."""

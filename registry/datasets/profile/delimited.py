@@ -1,7 +1,7 @@
 """Profiles of CSV, TSV and their like, with Arrow's streaming reader: a block of text in memory at a time.
 
-Everything is read as text and types are inferred over the whole file: the reader's own inference looks at the first
-block only, and gives up where a later one disagrees.
+Everything is read as text and types are inferred over the whole file: the reader's own inference looks at the
+first block only, and gives up where a later one disagrees.
 """
 
 import gzip

@@ -17,7 +17,7 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """How a table is stored: `delimited` or `parquet`; whether gzip is around it; the delimiter its name suggests."""
+    """How a table is stored: `delimited` or `parquet`, gzipped or not; the delimiter its name suggests."""
 
     kind: str
     gzipped: bool = False
@@ -43,7 +43,7 @@ def is_tabular(path: str) -> bool:
 
 
 def media_type(path: str) -> str:
-    """Return the media type a file is served with: known data formats, and bytes for all else (never HTML)."""
+    """Return the media type a file is served with: known data formats, bytes for all else (never HTML)."""
     name = path.lower()
     found = (kind for suffix, kind in _MEDIA_TYPES.items() if name.endswith(suffix))
     return next(found, "application/octet-stream")

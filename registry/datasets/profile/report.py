@@ -10,7 +10,7 @@ MOST_COLUMNS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Rows in all; per column name, type, missing values and extremes; the first rows; how the text is written."""
+    """Rows in all; per column name, type, missing values, extremes; the first rows; how it is written."""
 
     rows: int
     columns: list[dict[str, Any]]

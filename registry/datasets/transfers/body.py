@@ -17,8 +17,8 @@ ROOM_EVERY = 64 << 20
 async def pour(request: AsgiRequest, writer: BlobWriter) -> None:
     """Append the whole body; what arrived before an error or a lost connection stays with the writer.
 
-    Sealing and hashing run in a thread: they would hold up every other request of the process. Raises `TooLarge`,
-    `InsufficientStorage` or `ClientGone`.
+    Sealing and hashing run in a thread: they would hold up every other request of the process. Raises
+    `TooLarge`, `InsufficientStorage` or `ClientGone`.
     """
     waiting = bytearray()
     room_at = writer.offset + ROOM_EVERY

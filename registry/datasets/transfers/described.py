@@ -52,8 +52,8 @@ def _append(operation: str) -> dict[str, Any]:
         "operationId": f"datasets_uploads_{operation}",
         "summary": "Send bytes of an upload",
         "description": (
-            "Appends the body at `Upload-Offset`, which must be where the upload stands: else 409 with the right "
-            "`offset`. What arrived before a connection broke stays."
+            "Appends the body at `Upload-Offset`, which must be where the upload stands: else 409 with the "
+            "right `offset`. What arrived before a connection broke stays."
         ),
         "parameters": [_NUMBER, _OFFSET],
         "requestBody": _BYTES,
@@ -67,7 +67,7 @@ UPLOAD: Described = {
         "summary": "Where an upload stands",
         "description": "The true offset, as stored: go on from there. HEAD answers with the headers alone.",
         "parameters": [_NUMBER],
-        "responses": {"200": _STANDING, **problem_responses([409])},
+        "responses": {"200": _STANDING, **problem_responses([409, 503])},
     },
     "PUT": _append("append"),
     "PATCH": _append("append_patch"),
@@ -84,8 +84,8 @@ FINISH: Described = {
         "operationId": "datasets_uploads_finish",
         "summary": "Make a file of an upload",
         "description": (
-            "The bytes have all arrived: 409 where an announced size is not reached. A SHA-256, here or when the "
-            "upload began, is compared; a file that differs is dropped with 422."
+            "The bytes have all arrived: 409 where an announced size is not reached. A SHA-256, here or when "
+            "the upload began, is compared; a file that differs is dropped with 422."
         ),
         "parameters": [_NUMBER],
         "requestBody": {
@@ -109,8 +109,8 @@ SINGLE: Described = {
         "operationId": "datasets_upload_single",
         "summary": "Make and seal a version of one file",
         "description": (
-            "`curl -T wafers.csv …/upload?path=wafers.csv`. The version is there whole and sealed, or not at all. "
-            "200 with `identical` where the newest sealed version has this very content."
+            "`curl -T wafers.csv …/upload?path=wafers.csv`. The version is there whole and sealed, or not at "
+            "all. 200 with `identical` where the newest sealed version has this very content."
         ),
         "parameters": [
             {
@@ -144,8 +144,9 @@ DOWNLOAD: Described = {
         "operationId": "datasets_files_download",
         "summary": "Read a file",
         "description": (
-            "The file's bytes, whole or by `Range`, with its SHA-256 as `ETag`. Each read is on record before its "
-            'first byte leaves. `pandas.read_csv(url, storage_options={"Authorization": …})` works as it is.'
+            "The file's bytes, whole or by `Range`, with its SHA-256 as `ETag`. Each read is on record "
+            "before its first byte leaves. Readable as it is by "
+            '`pandas.read_csv(url, storage_options={"Authorization": …})`.'
         ),
         "parameters": [
             _NUMBER,

@@ -104,7 +104,7 @@ def _etag(file: DatasetFile) -> str:
 
 
 async def _pieces(request: AsgiRequest, reader: BlobReader, start: int, end: int) -> AsyncIterator[bytes]:
-    """Yield the content, opened in a thread; stops where the client has gone: there is nobody to decrypt for."""
+    """Yield the content, opened in a thread; stop where the client has gone: nobody is left to read it."""
     gone = asyncio.create_task(_until_gone(request))
     try:
         pieces = reader.range(start, end)

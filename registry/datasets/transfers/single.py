@@ -28,7 +28,7 @@ _NOTE = 500
 
 
 class SingleFileVersion(ProjectApp):
-    """Streams a body into a new version of one file: the version is there, whole and sealed, or nothing is."""
+    """Streams a body into a new version of one file: it is there whole and sealed, or nothing is."""
 
     actions: ClassVar[dict[str, str]] = {"PUT": Permission.DATASET_WRITE}
     documentation: ClassVar[dict[str, dict[str, Any]]] = described.SINGLE
@@ -86,7 +86,8 @@ def _check_digest(asked: dict[str, str], digest: str) -> None:
         raise Unprocessable(
             "dataset.checksum",
             _(
-                "“%(path)s” arrived with SHA-256 %(got)s instead of %(wanted)s, and was dropped. Send it again."
+                "“%(path)s” arrived with SHA-256 %(got)s instead of %(wanted)s, and was dropped. "
+                "Send it again."
             )
             % {"path": asked["path"], "got": digest, "wanted": asked["sha256"]},
             sha256=digest,

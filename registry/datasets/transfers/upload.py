@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.errors import Conflict, Invalid
+from accounts.errors import Conflict, Invalid, Unavailable
 from projects.doors import Grant
 from projects.doors.asgi import AsgiRequest, ProjectApp
 from projects.permissions import Permission
@@ -35,9 +35,21 @@ class _OneUpload(ProjectApp):
         return found
 
     async def _resume(self, request: AsgiRequest, grant: Grant, upload: DatasetUpload) -> BlobWriter:
-        """Claim the upload's content. Raises `Conflict` while another request writes it."""
+        """Claim the upload's content. Raises `Unavailable` while another request writes it."""
         limit = most_bytes() if upload.declared_size is None else upload.declared_size
-        return await self.in_scope(request, grant, BlobWriter.resume, upload.blob, limit=limit)
+        try:
+            return await self.in_scope(request, grant, BlobWriter.resume, upload.blob, limit=limit)
+        except Conflict as error:
+            if error.code != "blob.busy":
+                raise
+            # A client that lost its connection is back before the server has noticed: it should wait, not
+            # give up.
+            raise Unavailable(
+                "dataset.upload_busy",
+                _("“%(path)s” is being written by another request. Wait until it ends, then go on.")
+                % {"path": upload.path},
+                retry_after=1,
+            ) from None
 
 
 class UploadContent(_OneUpload):
@@ -99,7 +111,8 @@ class UploadFinish(_OneUpload):
         writer = await self._resume(request, grant, upload)
         try:
             self._check_whole(upload, writer)
-            # Content of several sittings is read back for its hash: seconds per gigabyte, outside every transaction.
+            # Content of several sittings is read back for its hash: seconds per gigabyte, outside every
+            # transaction.
             digest = await asyncio.to_thread(writer.complete)
             if wanted and digest != wanted:
                 upload.declared_sha256 = wanted

@@ -1,0 +1,19 @@
+"""The dataset pages, below `projects/<slug>/`."""
+
+from django.urls import path
+
+from registry.datasets import views
+
+_DATASET = "datasets/<str:name>/"
+_VERSION = f"{_DATASET}versions/<int:number>/"
+
+urlpatterns = [
+    path("datasets/", views.DatasetList.as_view(), name="datasets"),
+    path("datasets/new/", views.DatasetNew.as_view(), name="dataset_new"),
+    path(_DATASET, views.DatasetPage.as_view(), name="dataset"),
+    path(f"{_DATASET}versions/", views.VersionOpen.as_view(), name="dataset_version_open"),
+    path(_VERSION, views.VersionPage.as_view(), name="dataset_version"),
+    path(f"{_VERSION}preview/", views.PreviewPage.as_view(), name="dataset_preview"),
+    path(f"{_VERSION}uploads/", views.UploadNew.as_view(), name="dataset_upload_new"),
+    path(f"{_VERSION}uploads/<uuid:pk>/", views.UploadDrop.as_view(), name="dataset_upload_drop"),
+]

@@ -1,0 +1,41 @@
+"""What pages call the types of columns and the ways of reading."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import AuditEvent
+
+_TYPES = {
+    "integer": _("integer"),
+    "number": _("number"),
+    "boolean": _("true or false"),
+    "date": _("date"),
+    "timestamp": _("time"),
+    "text": _("text"),
+    "empty": _("empty"),
+}
+_READS = {
+    "dataset.download": _("downloaded"),
+    "dataset.preview": _("previewed"),
+    "dataset.read": _("read by a job"),
+}
+
+
+def with_words(columns: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+    """Return columns with `type_label`, and `share`: which part of all rows has no value."""
+    return [
+        {
+            **column,
+            "type_label": _TYPES.get(column["type"], column["type"]),
+            "share": column["missing"] / rows if rows else 0.0,
+        }
+        for column in columns
+    ]
+
+
+def with_action(events: list[AuditEvent]) -> list[AuditEvent]:
+    """Attach `action_label` to each event of reading."""
+    for event in events:
+        event.action_label = _READS.get(event.action, event.action)  # type: ignore[attr-defined]
+    return events
