@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RegistryConfig(AppConfig):
@@ -13,7 +14,7 @@ class RegistryConfig(AppConfig):
         from registry.endpoints import workload as server
         from registry.training import git, launch, run, workload
 
-        operations.register(PROFILE, profile_version)
+        operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
         operations.register(launch.KIND, run.advance, retry=launch.retry_operation)
         operations.register(git.KIND, git.advance)
         hooks.prepare(workload.OWNER, workload.prepare)
