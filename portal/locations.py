@@ -56,6 +56,11 @@ class Locations:
         return self.home / "static"
 
     @property
+    def local(self) -> Path:
+        """Where the agent of the local cluster keeps its workloads."""
+        return self.home / "local"
+
+    @property
     def metrics(self) -> Path:
         return self.run / "metrics"
 
@@ -69,12 +74,22 @@ class Locations:
 
 
 def locate(home: Path) -> Locations:
-    """The locations of a home, without touching the disk: equal homes give equal answers in every process."""
+    """Return the locations of a home: equal homes give equal answers in every process.
+
+    Sockets move to a short folder where the home's path is too long for them or, when the engines run as another
+    user than root, where that user could not get through.
+    """
     run = home / "run"
-    if len(os.fsencode(run)) + _LONGEST_NAME > _LONGEST_SOCKET:
+    too_long = len(os.fsencode(run)) + _LONGEST_NAME > _LONGEST_SOCKET
+    if too_long or (os.geteuid() == 0 and not anyone_may_pass(home.parent)):
         tail = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-        run = Path("/tmp") / f"portal-{os.getuid()}-{tail}"
+        run = Path("/tmp") / f"portal-{os.geteuid()}-{tail}"  # noqa: S108  # make_private refuses a stranger's folder
     return Locations(home, run)
+
+
+def anyone_may_pass(folder: Path) -> bool:
+    """Return whether every folder from the root down to this one lets every user through."""
+    return all(step.stat().st_mode & 0o001 for step in (folder, *folder.parents) if step.exists())
 
 
 def make_private(folder: Path, mode: int = 0o700) -> Path:
@@ -84,7 +99,7 @@ def make_private(folder: Path, mode: int = 0o700) -> Path:
         found = folder.lstat()
     except OSError as error:
         raise UnusableFolder(f"{folder} cannot be made: {error.strerror}") from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise UnusableFolder(f"{folder} belongs to somebody else; remove it or choose another PORTAL_HOME")
     if stat.S_IMODE(found.st_mode) != mode:
         folder.chmod(mode)

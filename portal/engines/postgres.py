@@ -1,5 +1,6 @@
 """The embedded PostgreSQL server: made once, started as a child, reached over a Unix socket by peer identity."""
 
+import hashlib
 import os
 import pwd
 import re
@@ -70,21 +71,36 @@ class Postgres:
 
     def _initialise(self) -> None:
         """initdb into a folder beside, then one rename: an interrupted attempt leaves nothing that looks finished."""
-        parent = self.places.home
-        if not self.user.can_enter(parent):
-            parent = shared_folder()
-            parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for leftover in parent.glob(f".{self._folder_name(parent)}.making-*"):
-            shutil.rmtree(leftover)
         if self.data.is_dir() and not self.data.is_symlink() and any(self.data.iterdir()):
             raise EngineError(f"{self.data} is not empty and holds no database; move it away")
-        draft = parent / f".{self._folder_name(parent)}.making-{uuid.uuid4().hex[:8]}"
+        home = self.places.home
+        if self.user.can_enter(home):
+            lasting = self.data
+        else:
+            # Below root's own folders the engine's user gets nowhere: the data lie outside, the home points there.
+            tail = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+            lasting = shared_folder() / f"postgres-{tail}-{uuid.uuid4().hex[:8]}"
+            lasting.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        prefix = f".{lasting.name[:25]}.making-"
+        for leftover in lasting.parent.glob(f"{prefix}*"):
+            shutil.rmtree(leftover)
+        draft = lasting.parent / f"{prefix}{uuid.uuid4().hex[:8]}"
         draft.mkdir(mode=0o700)
         self.user.own(draft)
+        self._run_initdb(draft)
+        if self.data.is_symlink():
+            self.data.unlink()
+        elif self.data.is_dir():
+            self.data.rmdir()
+        draft.rename(lasting)
+        if lasting != self.data:
+            self.data.symlink_to(lasting)
+
+    def _run_initdb(self, folder: Path) -> None:
         made = subprocess.run(
             [
                 str(postgres_programs(self.user) / "initdb"),
-                *("-D", str(draft), "-U", SUPERUSER, "-A", "peer", "-E", "UTF8"),
+                *("-D", str(folder), "-U", SUPERUSER, "-A", "peer", "-E", "UTF8"),
                 *("--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"),
             ],
             env={"PATH": os.defpath, "LC_ALL": "C"},
@@ -96,22 +112,7 @@ class Postgres:
         )
         if made.returncode:
             reason = (made.stderr.strip() or made.stdout.strip()).splitlines()[-1:]
-            raise EngineError(f"initdb failed in {draft}: {' '.join(reason)}")
-        if parent == self.places.home:
-            if self.data.is_dir() and not self.data.is_symlink():
-                self.data.rmdir()
-            draft.rename(self.data)
-        else:
-            lasting = parent / self._folder_name(parent)
-            draft.rename(lasting)
-            self.data.unlink(missing_ok=True)
-            self.data.symlink_to(lasting)
-
-    def _folder_name(self, parent: Path) -> str:
-        """Below the home simply `postgres`; in the shared folder, a name that no other home can meet."""
-        if parent == self.places.home:
-            return "postgres"
-        return f"postgres-{(self.places.secrets / 'deployment_id').read_text().strip()}"
+            raise EngineError(f"initdb failed in {folder}: {' '.join(reason)}")
 
     def _configure(self) -> None:
         """Our settings and who may enter; written at every start, so that an upgrade of the portal applies them."""

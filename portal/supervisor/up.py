@@ -66,6 +66,8 @@ class _Up:
         self.started = started
         make_private(places.run, 0o711 if os.geteuid() == 0 else 0o700)
         make_private(places.logs)
+        # That it exists tells /readyz that there is an agent to wait for.
+        places.local.mkdir(mode=0o711, exist_ok=True)
         self.register = Register(places.run / "children.json")
         self.supervisor = Supervisor(places.logs, self.register, say)
         stack.enter_context(self.supervisor.signals())
