@@ -63,6 +63,8 @@ class Environment(BaseSettings):
     database_pool_size: int = Field(16, ge=1, le=500, validation_alias="PORTAL_DATABASE_POOL_SIZE")
     trusted_proxies: str = Field("", validation_alias="PORTAL_TRUSTED_PROXIES")
     web_workers: int = Field(2, ge=1, le=64, validation_alias="PORTAL_WEB_WORKERS")
+    dataset_max_file_bytes: int = Field(64 << 30, ge=1, validation_alias="PORTAL_DATASET_MAX_FILE_BYTES")
+    disk_reserve_bytes: int = Field(1 << 30, ge=0, validation_alias="PORTAL_DISK_RESERVE_BYTES")
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(None, validation_alias="DATABASE_OWNER_URL")
     database_system_url: SecretStr | None = Field(None, validation_alias="DATABASE_SYSTEM_URL")

@@ -37,7 +37,7 @@ HOME = LOCATIONS.home
 RUN = LOCATIONS.run
 MLFLOW_SOCKET = LOCATIONS.mlflow_socket
 BLOB_ROOT = HOME / "blobs"
-LOCAL_STATE = HOME / "local"
+LOCAL_STATE = LOCATIONS.local
 ARTIFACT_ROOT = HOME / "artifacts"
 
 BASE_URL = ENVIRONMENT.base_url or f"http://{'127.0.0.1' if ENVIRONMENT.bind == '0.0.0.0' else ENVIRONMENT.bind}:{ENVIRONMENT.port}"
@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.problems.ProblemMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -155,6 +156,7 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_FAILURE_VIEW = "portal.problems.csrf_failed"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -197,8 +199,11 @@ STATIC_ROOT = LOCATIONS.static
 STATICFILES_DIRS = [CODE / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.assets.Assets"},
 }
+DATASET_MAX_FILE_BYTES = ENVIRONMENT.dataset_max_file_bytes
+# Uploads stop before the blob store's disk has less than this left: the database needs some to keep working.
+DISK_RESERVE_BYTES = ENVIRONMENT.disk_reserve_bytes
 # Uploads beyond this go through the plain ASGI transfers, never through a Django view.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
@@ -220,6 +225,15 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "portal.schema.complete"],
+    "ENUM_NAME_OVERRIDES": {
+        "OperationStateEnum": "projects.models.operation.State",
+        "AccountStateEnum": "accounts.models.account.Account.State",
+        "LinkStateEnum": "accounts.models.account.TrustLink.State",
+        "AccountKindEnum": "accounts.models.account.Account.Kind",
+        "CredentialKindEnum": "accounts.models.account.Credential.Kind",
+        "RoleEnum": "projects.permissions.Role",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
