@@ -27,7 +27,7 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
 }
 TEXTS = {"npgettext": 3, "pgettext": 2, "pgettext_lazy": 2, "ngettext": 2, "ngettext_lazy": 2}
-_PLACEHOLDER = re.compile(r"%(?:\([a-z_]+\))?[sdifg]|%%|\{[a-z_]*\}")
+_PLACEHOLDER = re.compile(r"%(?:\([a-z_]+\))?(?:\.\d+)?[sdifg]|\{[a-z_]*\}")
 PLURALS = {"ko": "nplurals=1; plural=0;"}
 
 
