@@ -6,7 +6,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import select_template
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ from accounts.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from accounts.problems import CONTENT_TYPE, headers, problem
+from accounts.problems import CONTENT_TYPE, TITLES, headers, problem
 
 log = structlog.get_logger(__name__)
 
@@ -117,12 +117,15 @@ def render_problem(request: HttpRequest, error: PortalError) -> HttpResponse:
             problem(error, request_id=request_id), status=error.status, content_type=CONTENT_TYPE
         )
     else:
-        response = render(
-            request,
-            "errors/problem.html",
-            {"problem": problem(error, request_id=request_id), "permission": error.data.get("permission", "")},
-            status=error.status,
-        )
+        template = select_template([f"{error.status}.html", "error.html"])
+        context = {
+            "error": error,
+            "status": error.status,
+            "title": _(TITLES.get(error.status, "Error")),
+            "request_id": request_id,
+            "retry_after": error.data.get("retry_after"),
+        }
+        response = HttpResponse(template.render(context, request), status=error.status)
     for name, value in headers(error).items():
         response[name] = value
     return response

@@ -27,4 +27,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("i18n/", include("django.conf.urls.i18n")),
     *_included("api_urls", "api/v1/"),
     *_included("urls", ""),
+    path("", include("portal.page_urls")),
 ]
+handler400 = "portal.problems.bad_request"
+handler403 = "portal.problems.forbidden"
+handler404 = "portal.problems.not_found"
+handler500 = "portal.problems.broken"

@@ -207,5 +207,5 @@ class OperationEvents(FollowApp):
     def look(self, after: int, **kwargs: str) -> tuple[bool, dict[str, Any], list[tuple[int, str]]]:
         """The operation, and its log's pieces by number."""
         operation = find_operation(UUID(kwargs["operation_id"]))
-        state = {"state": operation.state, "stage": operation.stage, "progress": operation.progress}
+        state = {"state": operation.shown_state, "stage": operation.stage, "progress": operation.progress}
         return operation.finished, state, list(operation_log.read(operation, after))

@@ -23,11 +23,14 @@ os.environ |= {
 
 import django  # noqa: E402  # after the environment it reads
 import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
 
+# Pages in tests name static files as they lie in the checkout: nothing has to be collected first.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 django.setup()
 
-from tests.cast import cast, committed_cast  # noqa: E402
 from tests import strict  # noqa: E402
+from tests.cast import cast, committed_cast  # noqa: E402
 from tests.engines.fixtures import (  # noqa: E402  # they import models
     as_role,
     committed_database,
@@ -36,7 +39,15 @@ from tests.engines.fixtures import (  # noqa: E402  # they import models
     system_role,
 )
 
-__all__ = ["as_role", "cast", "committed_cast", "committed_database", "django_db_setup", "engines", "system_role"]
+__all__ = [
+    "as_role",
+    "cast",
+    "committed_cast",
+    "committed_database",
+    "django_db_setup",
+    "engines",
+    "system_role",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,7 +23,7 @@ from accounts.tenancy import personal_scope, scope
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, bad_token, sign_in_first
 from projects.models import Membership, Project, Token
-from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS, permissions_of
+from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS, Role, permissions_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -40,6 +40,11 @@ class Entrance:
     role: str
     state: str
     kind: str
+
+    @property
+    def role_label(self) -> str:
+        """The role as pages call it."""
+        return str(Role(self.role).label)
 
 
 def entrances(user_id: UUID) -> list[Entrance]:

@@ -86,6 +86,11 @@ class Operation(TenantModel):
         return f"{self.kind} {self.target_label}"
 
     @property
+    def shown_state(self) -> str:
+        """The state as a person means it: between two steps it waits in the queue, and is running all the same."""
+        return State.RUNNING if self.state == State.QUEUED and self.started_at else self.state
+
+    @property
     def finished(self) -> bool:
         """Whether it has ended, one way or another."""
         return self.state in TERMINAL

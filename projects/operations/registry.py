@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django.utils.functional import Promise
+
     from projects.doors.grant import Grant
     from projects.models import Operation
     from projects.doors.grant import Grant
@@ -39,21 +41,26 @@ Handler = Callable[["Work"], Done | Again]
 Retry = Callable[["Operation", "Grant"], "Operation"]
 _handlers: dict[str, Handler] = {}
 _retries: dict[str, Retry] = {}
+_labels: dict[str, "str | Promise"] = {}
 
 
-def register(kind: str, handler: Handler, *, retry: Retry | None = None) -> None:
+def register(
+    kind: str, handler: Handler, *, retry: Retry | None = None, label: "str | Promise" = ""
+) -> None:
     """Say which handler advances operations of a kind; called from an app's `ready()`.
 
     A handler is a short idempotent step (seconds), called outside every scope and called again until it returns
     `Done`, raises `Failed` or, when `work.cancel_requested`, `Cancelled`. Any other exception is a failed attempt:
     it is tried again with growing pauses. `retry` replaces the usual way of asking again (the same payload once more)
-    where the thing worked on has a state of its own.
+    where the thing worked on has a state of its own. `label` is what pages call the kind.
     """
     if kind in _handlers and _handlers[kind] is not handler:
         raise ValueError(f"Operation kind {kind!r} has a handler already.")
     _handlers[kind] = handler
     if retry is not None:
         _retries[kind] = retry
+    if label:
+        _labels[kind] = label
 
 
 def handler_of(kind: str) -> Handler:
@@ -64,3 +71,8 @@ def handler_of(kind: str) -> Handler:
 def retry_of(kind: str) -> Retry | None:
     """Return how a kind is asked for again, or None for the usual way."""
     return _retries.get(kind)
+
+
+def label_of(kind: str) -> str:
+    """Return what pages call a kind."""
+    return str(_labels.get(kind, kind))

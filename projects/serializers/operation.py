@@ -11,6 +11,7 @@ from projects.models import Operation, State
 class OperationSerializer(serializers.ModelSerializer[Operation]):
     """A unit of work: what it is about, where it stands, how it ended. Its payload stays inside."""
 
+    state = serializers.ChoiceField(source="shown_state", choices=State.choices, read_only=True)
     target = serializers.SerializerMethodField()
     actor = serializers.SerializerMethodField()
     cancel_requested = serializers.SerializerMethodField()

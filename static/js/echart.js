@@ -34,10 +34,12 @@ export default async function echart(box) {
   function draw() {
     chart?.dispose();
     chart = echarts.init(target, theme(), { renderer: "canvas" });
+    const series = option.series?.map(({ tone, ...one }) => (tone ? { itemStyle: { color: token(`--${tone}`) }, ...one } : one));
     chart.setOption({
       grid: { left: 8, right: 16, top: 32, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       animation: !still,
       ...option,
+      ...(series && { series }),
       tooltip: {
         trigger: "axis", backgroundColor: token("--raised"), borderColor: token("--line-strong"), textStyle: { color: token("--ink"), fontSize: 12 }, ...option.tooltip, renderMode: "richText",
       },

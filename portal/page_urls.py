@@ -1,0 +1,16 @@
+"""Addresses of this floor's pages: the dashboard, a project's home, the platform's pages, the audit room."""
+
+from django.urls import path
+
+from portal.views import audit_room, dashboard, home, platform
+
+app_name = "portal"
+
+urlpatterns = [
+    path("", dashboard.Dashboard.as_view(), name="dashboard"),
+    path("projects/<slug:slug>/", home.Home.as_view(), name="home"),
+    path("projects/<slug:slug>/summary/", home.Summary.as_view(), name="summary"),
+    path("platform/accounts/", platform.AccountsPage.as_view(), name="platform_accounts"),
+    path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),
+    path("audit-room/", audit_room.AuditRoom.as_view(), name="audit_room"),
+]

@@ -1,0 +1,1 @@
+"""Pages that look across floors or across projects."""

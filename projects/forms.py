@@ -1,0 +1,156 @@
+"""Forms of the project's settings."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.credentials import SECRETS
+from accounts.models import Account, Outcome
+from projects.permissions import Role
+
+LIFETIMES = [
+    (str(days * 24 * 3600), label)
+    for days, label in ((7, _("7 days")), (30, _("30 days")), (90, _("90 days")), (365, _("1 year")))
+]
+
+
+class MemberForm(forms.Form):
+    """A person to add, and as what."""
+
+    username = forms.CharField(
+        label=_("Username"),
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.SCIENTIST)
+
+
+class RoleForm(forms.Form):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+
+
+class ProjectForm(forms.Form):
+    """What of a project can be changed."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    description = forms.CharField(
+        label=_("Description"), max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class TokenForm(forms.Form):
+    """A token to make; the roles offered are those that do no more than the person's own."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        help_text=_("Where it will be used, so that you know which one to revoke."),
+    )
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    lifetime = forms.TypedChoiceField(
+        label=_("Expires in"), choices=LIFETIMES, coerce=int, initial=LIFETIMES[2][0]
+    )
+
+    def __init__(self, roles: list[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(role, label) for role, label in Role.choices if role in roles]
+
+
+class InvitationForm(forms.Form):
+    """An offer to lend."""
+
+    note = forms.CharField(
+        label=_("Terms"),
+        max_length=500,
+        required=False,
+        help_text=_("What is lent and on which conditions. Both accounts see it."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class ClaimForm(forms.Form):
+    """The code of an offer."""
+
+    code = forms.CharField(
+        label=_("Code from the lending account"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
+
+
+class CredentialForm(forms.Form):
+    """A credential of one kind: a name, and a field for each part of the secret."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+
+    def __init__(self, kind: str, *args: Any, named: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not named:
+            del self.fields["name"]
+        self.parts = SECRETS[kind].model_fields
+        for name, part in self.parts.items():
+            self.fields[name + "_part"] = self._field(
+                name, required=part.is_required(), initial=None if part.is_required() else part.default
+            )
+
+    @staticmethod
+    def _field(name: str, *, required: bool, initial: Any) -> forms.Field:
+        label = name.replace("_", " ").capitalize()
+        if name == "port":
+            return forms.IntegerField(label=label, min_value=1, max_value=65535, required=required)
+        if name == "engine":
+            engines = [(engine, engine) for engine in ("postgresql", "mysql", "oracle", "mssql")]
+            return forms.ChoiceField(label=label, choices=engines)
+        hidden: dict[str, str | bool] = {"autocomplete": "off", "spellcheck": "false"}
+        if name in ("certificate_authority", "client_certificate", "client_key"):
+            widget: forms.Widget = forms.Textarea(attrs={**hidden, "rows": 3, "class": "mono"})
+        elif name in ("token", "password", "secret", "secret_access_key"):
+            widget = forms.PasswordInput(attrs={**hidden, "autocomplete": "new-password"})
+        else:
+            widget = forms.TextInput(attrs=hidden)
+        return forms.CharField(
+            label=label, max_length=65_536, required=required, initial=initial, strip=False, widget=widget
+        )
+
+    @property
+    def secret(self) -> dict[str, Any]:
+        """The parts that were given."""
+        given = {name: self.cleaned_data.get(name + "_part") for name in self.parts}
+        return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+class AuditFilterForm(forms.Form):
+    """Which records to show. Days are in UTC."""
+
+    actor = forms.CharField(label=_("Who"), max_length=160, required=False)
+    action = forms.CharField(label=_("Action"), max_length=64, required=False)
+    target = forms.CharField(label=_("Target"), max_length=255, required=False)
+    outcome = forms.ChoiceField(
+        label=_("Outcome"), choices=[("", _("Any")), *Outcome.choices], required=False
+    )
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class AccountForm(forms.Form):
+    """An account to open, and who owns its project: somebody there, or somebody new."""
+
+    name = forms.CharField(label=_("Name of the account"), max_length=120)
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=Account.Kind.choices,
+        initial=Account.Kind.GENERAL,
+        help_text=_("A trusted account may lend what it has; a general account may borrow."),
+        widget=forms.RadioSelect,
+    )
+    owner = forms.CharField(
+        label=_("Username of the owner"),
+        max_length=64,
+        help_text=_("Somebody new is made with a one-time password."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )

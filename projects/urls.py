@@ -1,0 +1,37 @@
+"""Addresses of the project's own pages."""
+
+from django.urls import include, path
+
+from projects.views import account, activity, audit, connect, settings
+
+app_name = "project"
+
+_within = [
+    path("activity/", activity.ActivityPage.as_view(), name="activity"),
+    path("activity/menu/", activity.ActivityMenu.as_view(), name="activity_menu"),
+    path("activity/<uuid:pk>/", activity.OperationPage.as_view(), name="operation"),
+    path("audit/", audit.AuditPage.as_view(), name="audit"),
+    path("connect/", connect.ConnectPage.as_view(), name="connect"),
+    path("connect/status/", connect.ConnectStatus.as_view(), name="connect_status"),
+    path("settings/", settings.ProjectPage.as_view(), name="settings"),
+    path("settings/members/", settings.MembersPage.as_view(), name="members"),
+    path("settings/members/<uuid:pk>/", settings.MemberPage.as_view(), name="member"),
+    path("settings/tokens/", settings.TokensPage.as_view(), name="tokens"),
+    path("settings/tokens/<uuid:pk>/", settings.TokenPage.as_view(), name="token"),
+    path("settings/account/", account.AccountPage.as_view(), name="account"),
+    path(
+        "settings/account/credentials/new/<slug:kind>/",
+        account.CredentialNewPage.as_view(),
+        name="credential_new",
+    ),
+    path(
+        "settings/account/credentials/<uuid:pk>/",
+        account.CredentialPage.as_view(),
+        name="credential",
+    ),
+    path("settings/account/links/invite/", account.InvitePage.as_view(), name="link_invite"),
+    path("settings/account/links/claim/", account.ClaimPage.as_view(), name="link_claim"),
+    path("settings/account/links/<uuid:pk>/", account.LinkPage.as_view(), name="link"),
+]
+
+urlpatterns = [path("projects/<slug:slug>/", include(_within))]

@@ -1,0 +1,1 @@
+"""The project's own pages: its people, tokens, account, record and work."""

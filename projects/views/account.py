@@ -1,0 +1,162 @@
+"""The account behind the project: what it is, its credentials, its links."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.actions.credentials import create_credential, delete_credential, replace_secret
+from accounts.errors import NotFound
+from accounts.models import Account, AccountKey, Credential, TrustLink
+from projects.actions import links
+from projects.api.account import find_credential, find_link
+from projects.doors.grant import Grant
+from projects.doors.pages import ProjectView
+from projects.forms import ClaimForm, CredentialForm, InvitationForm
+from projects.permissions import Permission
+from projects.views.common import attempt, attempt_or_say
+
+
+def _back(grant: Grant) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("project:account", args=[grant.slug]))
+
+
+class AccountView(ProjectView):
+    """What every page about the account shows."""
+
+    def shown(
+        self,
+        request: HttpRequest,
+        *,
+        status: int = 200,
+        invitation: InvitationForm | None = None,
+        claim: ClaimForm | None = None,
+        **context: Any,
+    ) -> HttpResponse:
+        """Answer with the whole page."""
+        grant = self.grant
+        if grant.can(Permission.CREDENTIAL_READ):
+            context["credentials"] = list(Credential.objects.defer("secret").order_by("name"))
+        if grant.can(Permission.LINK_READ):
+            found = TrustLink.objects.exclude(state=TrustLink.State.REVOKED).order_by("-id")
+            context["links"] = [{"link": link, "lends": link.lender_id == grant.account_id} for link in found]
+        context |= {
+            "account": Account.objects.get(pk=grant.account_id),
+            "key": AccountKey.objects.filter(state=AccountKey.State.ACTIVE).defer("wrapped").first(),
+            "invitation_form": invitation or InvitationForm(),
+            "claim_form": claim or ClaimForm(),
+            "kinds": Credential.Kind.choices,
+            "api_url": f"/api/v1/projects/{grant.slug}",
+        }
+        response = self.page(request, "projects/account.html", context, status)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class AccountPage(AccountView):
+    """The account, its protection key, its credentials and links."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "project.read"}
+
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        return self.shown(request)
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class CredentialNewPage(ProjectView):
+    """A form for a credential of a kind, or, with `pk`, for another secret in its place."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "credential.manage", "post": "credential.manage"}
+
+    def _shown(
+        self, request: HttpRequest, form: CredentialForm, kind: str, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        context |= {"form": form, "kind": kind, "kind_label": Credential.Kind(kind).label}
+        return self.page(request, "projects/credential.html", context, status)
+
+    @staticmethod
+    def _kind(kind: str) -> str:
+        if kind not in Credential.Kind.values:
+            raise NotFound("credential.kind", _("There is no such kind of credential."))
+        return kind
+
+    def get(self, request: HttpRequest, grant: Grant, kind: str) -> HttpResponse:
+        return self._shown(request, CredentialForm(self._kind(kind)), kind)
+
+    def post(self, request: HttpRequest, grant: Grant, kind: str) -> HttpResponse:
+        form = CredentialForm(self._kind(kind), request.POST)
+        if form.is_valid():
+            made = attempt(
+                form,
+                lambda: create_credential(
+                    form.cleaned_data["name"], kind, form.secret, by=grant.actor.label
+                ),
+            )
+            if made is not None:
+                messages.success(request, _("“%(name)s” is sealed.") % {"name": made.name})
+                return _back(grant)
+        return self._shown(request, form, kind, 400)
+
+
+class CredentialPage(CredentialNewPage):
+    """Replaces a credential's secret, or forgets the credential."""
+
+    def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        credential = find_credential(pk)
+        form = CredentialForm(credential.kind, named=False)
+        return self._shown(request, form, credential.kind, credential=credential)
+
+    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        credential = find_credential(pk)
+        if request.POST.get("do") == "delete":
+            delete_credential(credential)
+            messages.success(request, _("“%(name)s” is forgotten.") % {"name": credential.name})
+            return _back(grant)
+        form = CredentialForm(credential.kind, request.POST, named=False)
+        if form.is_valid() and attempt(form, lambda: replace_secret(credential, form.secret)):
+            messages.success(request, _("The secret of “%(name)s” is replaced.") % {"name": credential.name})
+            return _back(grant)
+        return self._shown(request, form, credential.kind, 400, credential=credential)
+
+
+class InvitePage(AccountView):
+    """Offers to lend; the code is on this answer and nowhere else."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "link.manage"}
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        form = InvitationForm(request.POST)
+        if form.is_valid():
+            link, code = links.invite(grant, form.cleaned_data["note"])
+            return self.shown(request, code=code, invited=link)
+        return self.shown(request, status=400, invitation=form)
+
+
+class ClaimPage(AccountView):
+    """Asks for what a code offers."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "link.manage"}
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        form = ClaimForm(request.POST)
+        if form.is_valid() and attempt(form, lambda: links.claim(grant, form.cleaned_data["code"])):
+            messages.success(request, _("Asked. The lending account decides."))
+            return _back(grant)
+        return self.shown(request, status=400, claim=form)
+
+
+class LinkPage(ProjectView):
+    """Approves or revokes a link."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "link.manage"}
+
+    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
+        link = find_link(pk)
+        act = links.approve if request.POST.get("do") == "approve" else links.revoke
+        attempt_or_say(request, Permission.LINK_MANAGE, lambda: act(grant, link))
+        return _back(grant)

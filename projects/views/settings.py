@@ -1,0 +1,158 @@
+"""Members with the table of permissions, and tokens."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from projects.actions.members import add_member, change_role, remove_member
+from projects.actions.project import update_project
+from projects.actions.tokens import create_token, revoke_token
+from projects.api.project import find_member
+from projects.api.tokens import find_token
+from projects.doors.grant import Grant
+from projects.doors.pages import ProjectView
+from projects.forms import MemberForm, ProjectForm, RoleForm, TokenForm
+from projects.models import Membership, Project, Token
+from projects.permissions import Permission, Role, permissions_of
+from projects.views.common import attempt, attempt_or_say, page_of
+
+
+def permission_matrix() -> list[dict[str, Any]]:
+    """Return the table of permissions for a page: groups by thing, one row a permission, one cell a role."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for permission in Permission:
+        thing, _dot, verb = permission.value.partition(".")
+        cells = [permission in permissions_of(role) for role in Role.values]
+        groups.setdefault(thing, []).append({"permission": permission.value, "verb": verb, "cells": cells})
+    return [{"thing": thing, "rows": rows} for thing, rows in groups.items()]
+
+
+class MembersPage(ProjectView):
+    """Who works here, as what, and what that means."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "member.read", "post": "member.manage"}
+
+    def _shown(self, request: HttpRequest, form: MemberForm, status: int = 200) -> HttpResponse:
+        members = Membership.objects.select_related("user").order_by("user__username")
+        context = {
+            "form": form,
+            "members": list(members),
+            "roles": Role.choices,
+            "matrix": permission_matrix(),
+            "api_url": f"/api/v1/projects/{self.grant.slug}/members",
+        }
+        return self.page(request, "projects/members.html", context, status)
+
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        return self._shown(request, MemberForm())
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        form = MemberForm(request.POST)
+        if form.is_valid():
+            made = attempt(form, lambda: add_member(grant, **form.cleaned_data))
+            if made is not None:
+                messages.success(request, _("%(user)s is a member now.") % {"user": made.user.username})
+                return HttpResponseRedirect(reverse("project:members", args=[grant.slug]))
+        return self._shown(request, form, 400)
+
+
+class MemberPage(ProjectView):
+    """Changes one member: another role, or the end of the membership."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "member.manage"}
+
+    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
+        membership = find_member(pk)
+        if request.POST.get("do") == "remove":
+            attempt_or_say(request, Permission.MEMBER_MANAGE, lambda: remove_member(grant, membership))
+        else:
+            form = RoleForm(request.POST)
+            if form.is_valid():
+                role = form.cleaned_data["role"]
+                attempt_or_say(
+                    request, Permission.MEMBER_MANAGE, lambda: change_role(grant, membership, role)
+                )
+        return HttpResponseRedirect(reverse("project:members", args=[grant.slug]))
+
+
+class ProjectPage(ProjectView):
+    """Renames and describes the project."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "project.read", "post": "project.update"}
+
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        project = Project.objects.get()
+        form = ProjectForm(initial={"name": project.name, "description": project.description})
+        return self.page(request, "projects/settings.html", {"form": form, "project": project})
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        project, form = Project.objects.get(), ProjectForm(request.POST)
+        if form.is_valid() and attempt(form, lambda: update_project(project, **form.cleaned_data)):
+            messages.success(request, _("Saved."))
+            return HttpResponseRedirect(reverse("project:settings", args=[grant.slug]))
+        return self.page(request, "projects/settings.html", {"form": form, "project": project}, 400)
+
+
+class TokensPage(ProjectView):
+    """One's own tokens; a new one is shown on the page that made it, and nowhere else."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "token.use", "post": "token.use"}
+
+    def _form(self, grant: Grant, data: Any = None) -> TokenForm:
+        held = permissions_of(grant.role)
+        roles = [role for role in Role.values if permissions_of(role) <= held]
+        return TokenForm(roles, data, initial={"role": grant.role})
+
+    def _shown(
+        self, request: HttpRequest, form: TokenForm, status: int = 200, **context: Any
+    ) -> HttpResponse:
+        everybody = self.grant.can(Permission.TOKEN_MANAGE) and request.GET.get("all") == "1"
+        rows = Token.objects.select_related("user")
+        if not everybody:
+            rows = rows.filter(user_id=self.grant.user_id, purpose=Token.Purpose.USER)
+        context |= page_of(request, rows)
+        context |= {
+            "form": form,
+            "everybody": everybody,
+            "api_url": f"/api/v1/projects/{self.grant.slug}/tokens",
+        }
+        response = self.page(request, "projects/tokens.html", context, status)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        return self._shown(request, self._form(grant))
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        form = self._form(grant, request.POST)
+        if form.is_valid():
+            wanted = form.cleaned_data
+            made = attempt(
+                form,
+                lambda: create_token(
+                    grant,
+                    self.user,
+                    name=wanted["name"],
+                    role=wanted["role"],
+                    lifetime=timedelta(seconds=wanted["lifetime"]),
+                ),
+            )
+            if made is not None:
+                return self._shown(request, self._form(grant), 200, made=made[0], text=made[1])
+        return self._shown(request, form, 400)
+
+
+class TokenPage(ProjectView):
+    """Revokes one token."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "token.use"}
+
+    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
+        token = find_token(pk, grant)
+        attempt_or_say(request, Permission.TOKEN_USE, lambda: revoke_token(token, grant))
+        return HttpResponseRedirect(reverse("project:tokens", args=[grant.slug]))
