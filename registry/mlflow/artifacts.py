@@ -6,13 +6,14 @@ The layout below the artifact folder is MLflow's: `workspaces/<workspace>/<exper
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.utils.translation import gettext as _
 
 from accounts.errors import Invalid, NotFound
 
 SCHEME = "mlflow-artifacts"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
 # MLflow decodes a path again before it uses it: what would still mean something after that is refused.
 _ENCODED = re.compile(r"%(?:2e|2f|5c|25|00|23|3f)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\#?]")
@@ -20,13 +21,17 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\#?]")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an artifact path is about: its full path below the artifact folder, and the run or model it
-    belongs to.
+    """What an artifact path is about.
+
+    `path` is the whole path below the artifact folder, `owner` the part of it that names a run, model or
+    trace (`<experiment>/<run>`), `inside` the path without the workspace; both are empty above that level.
     """
 
     path: str
     run_id: str = ""
     model_id: str = ""
+    owner: str = ""
+    inside: str = ""
 
 
 def bad_path() -> Invalid:
@@ -59,10 +64,13 @@ def place_of(path: str, workspace: str) -> Place:
         if len(parts) < 2 or parts[1] != workspace:
             raise NotFound("artifact.not_found", _("There is no such artifact in this project."))
         parts = parts[2:]
-    inside = "/".join(["workspaces", workspace, *parts])
-    if len(parts) >= 3 and parts[1] in ("models", "traces"):
-        return Place(inside, model_id=parts[2] if parts[1] == "models" else "")
-    return Place(inside, run_id=parts[1] if len(parts) >= 3 else "")
+    path, inside = "/".join(["workspaces", workspace, *parts]), "/".join(parts)
+    if len(parts) < 3:
+        return Place(path)
+    if parts[1] in ("models", "traces"):
+        model_id = parts[2] if parts[1] == "models" else ""
+        return Place(path, model_id=model_id, owner="/".join(parts[:3]), inside=inside)
+    return Place(path, run_id=parts[1], owner="/".join(parts[:2]), inside=inside)
 
 
 def folder_of(uri: str, workspace: str) -> str:
@@ -73,3 +81,12 @@ def folder_of(uri: str, workspace: str) -> str:
     if address.scheme != SCHEME or address.netloc or address.query or address.fragment:
         raise NotFound("artifact.not_found", _("There is no such artifact in this project."))
     return place_of(address.path.strip("/"), workspace).path
+
+
+def address_of(uri: str, path: str, workspace: str) -> str:
+    """Return where MLflow serves the file `path` below an artifact address of this workspace.
+
+    The only way to build such an address: HTTP clients resolve `..` before they send, and would reach any of
+    MLflow's routes. Raises `Invalid` for a path that is not plainly below, `NotFound` for a foreign address.
+    """
+    return f"{FILES}/{quote(f'{folder_of(uri, workspace)}/{checked(path)}')}"

@@ -5,11 +5,12 @@ workspace, `Unavailable` while MLflow starts, and the other `PortalError`s for w
 MLflow's texts reaches a person unredacted.
 """
 
+from registry.mlflow.artifacts import FILES
 from registry.mlflow.entities import Artifact, ModelVersion
 from registry.mlflow.files import Files
 from registry.mlflow.registered import Registered
 from registry.mlflow.runs import Runs
-from registry.mlflow.session import FILES, V2
+from registry.mlflow.session import V2
 
 __all__ = ["FILES", "V2", "Mlflow"]
 

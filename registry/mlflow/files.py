@@ -7,10 +7,10 @@ from urllib.parse import quote
 import httpx
 
 from registry.mlflow import transport
-from registry.mlflow.artifacts import checked, folder_of
+from registry.mlflow.artifacts import FILES, address_of, folder_of
 from registry.mlflow.entities import Artifact, LoggedModel
 from registry.mlflow.failures import error_of
-from registry.mlflow.session import FILES, V2, Session
+from registry.mlflow.session import V2, Session
 from registry.mlflow.workspaces import HEADER
 
 
@@ -45,7 +45,7 @@ class Files(Session):
         `bytes=0-1023`. Recording that somebody read it is the caller's part.
         """
         workspace = self.ensure_workspace()
-        address = f"{FILES}/{quote(f'{folder_of(uri, workspace)}/{checked(path)}')}"
+        address = address_of(uri, path, workspace)
         headers = {HEADER: workspace, **({"Range": range} if range else {})}
         with transport.reachable(), transport.client().stream("GET", address, headers=headers) as response:
             if response.status_code >= 400:

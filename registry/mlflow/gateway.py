@@ -134,7 +134,11 @@ class MlflowGateway(ProjectApp):
         kind = call.match.route.kind
         if "path" in call.match.variables:
             place = artifacts.place_of(call.match.variables["path"], call.workspace)
-            call.path, call.target = f"{FILES}/artifacts/{place.path}", place.path
+            if kind is not Kind.DOWNLOAD and not place.inside:
+                raise artifacts.bad_path()
+            call.path = f"{FILES}/artifacts/{place.path}"
+            # Uploads are recorded once per run or model: a model alone is a dozen files.
+            call.target = place.owner if kind is Kind.UPLOAD else place.inside
         elif request.method == "GET":
             call.query = self._query(request, call)
         else:

@@ -8,7 +8,6 @@ from uuid import UUID
 from registry.mlflow import transport
 
 V2 = "/api/2.0/mlflow"
-FILES = "/api/2.0/mlflow-artifacts/artifacts"
 Pairs = Mapping[str, str]
 
 

@@ -83,7 +83,7 @@ class JobSerializer(serializers.ModelSerializer[TrainingJob]):
 
     project = serializers.CharField(source="source.project.name", read_only=True)
     source = serializers.IntegerField(source="source.number", read_only=True)
-    state = serializers.CharField(source="operation.state", read_only=True)
+    state = serializers.CharField(source="operation.shown_state", read_only=True)
     stage = serializers.CharField(source="operation.stage", read_only=True)
     progress = serializers.FloatField(source="operation.progress", read_only=True, allow_null=True)
     error = serializers.CharField(source="operation.error", read_only=True)

@@ -64,5 +64,5 @@ class JobEvents(FollowApp):
         job = find_job(int(kwargs["number"]))
         operation = job.operation
         text, following = job_log.read(job, after)
-        state = {"state": operation.state, "stage": operation.stage, "progress": operation.progress}
+        state = {"state": operation.shown_state, "stage": operation.stage, "progress": operation.progress}
         return operation.finished, state, [(following, text)] if text else []

@@ -48,6 +48,8 @@ def plan_of(job: TrainingJob) -> Plan:
             "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GIT_PYTHON_REFRESH": "quiet",
+            # OpenMP sees the machine's cores, not the job's share of them, and spins on what it does not get.
+            "OMP_NUM_THREADS": str(limits.cpus),
             "PYTHONUNBUFFERED": "1",
         },
         environment=EnvironmentPlan(python=job.source.python, requirements=tuple(job.source.requirements)),

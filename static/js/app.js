@@ -15,6 +15,8 @@ const modules = {
   "echart": () => import("./echart.js"),
   "filters": () => import("./filters.js"),
   "choose": () => import("./choose.js"),
+  "archive": () => import("./archive.js"),
+  "try-endpoint": () => import("./try-endpoint.js"),
 };
 const started = new WeakSet();
 

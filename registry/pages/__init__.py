@@ -1,0 +1,1 @@
+"""Pages of the registry floor: parse, call an action, respond."""
