@@ -2,14 +2,13 @@
 
 import re
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from accounts import audit
 from accounts.audit import Target
 from projects.doors import Grant
 from projects.doors.asgi import AsgiRequest, ProjectApp
-from registry.mlflow.artifacts import folder_of
-from registry.mlflow.client import FILES, Mlflow
+from registry.mlflow.artifacts import address_of
+from registry.mlflow.client import Mlflow
 from registry.mlflow.failures import error_of
 from registry.mlflow.transport import async_client, reachable
 from registry.mlflow.workspaces import HEADER, workspace_of
@@ -40,7 +39,7 @@ class ArtifactDownload(ProjectApp):
         def release() -> str:
             mlflow = Mlflow(grant.account_id)
             run = mlflow.run(run_id)
-            address = f"{FILES}/{quote(f'{folder_of(run.artifact_uri, workspace_of(grant.account_id))}/{path}')}"
+            address = address_of(run.artifact_uri, path, workspace_of(grant.account_id))
             audit.record("artifact.download", Target("run", run.id, run.name), detail={"path": path[:500]})
             return address
 

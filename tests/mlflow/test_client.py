@@ -117,6 +117,10 @@ def test_another_accounts_things_are_not_found(mlflow: Mlflow) -> None:
     ):
         with pytest.raises(NotFound):
             call()
+    own = mlflow.create_run(mlflow.ensure_experiment("own").id, "r")
+    for path in ("../x", "a/../../x", "", "/etc", "a//b", "%2e%2e/x"):
+        with pytest.raises(Invalid), mlflow.open_artifact(own.artifact_uri, path):
+            pass
     assert mlflow.find_experiment("secret") is None
     assert mlflow.search_runs([experiment.id]).items == []
 

@@ -83,7 +83,6 @@ def test_it_writes_to_no_other_run(a: Tenant, job: Job) -> None:
         ("PATCH", f"{V2}/logged-models/{model_id}", {"model_id": model_id, "status": 2}),
         ("PUT", f"{FILES}/{job.experiment}/{job.other}/artifacts/x", {}),
         ("PUT", f"{FILES}/{job.experiment}/models/{model_id}/artifacts/x", {}),
-        ("PUT", f"{FILES}/{job.experiment}/x", {}),
         ("DELETE", f"{FILES}/{job.experiment}/{job.other}/artifacts/x", {}),
         ("POST", f"{V3}/traces", {}),
         ("POST", f"{V3}/traces/delete-traces", {"experiment_id": job.experiment}),

@@ -107,6 +107,13 @@ def test_multipart_and_presigned_say_that_they_are_not_offered(a: Tenant, folder
     assert a.call("POST", f"{V2}/artifacts/presigned-upload-url", json={}).status_code == 501
 
 
+def test_uploads_are_on_record_once_per_run(a: Tenant, folder: str) -> None:
+    for index in range(3):
+        assert a.call("PUT", f"{FILES}/{folder}/part-{index}", content=b"x").status_code == 200
+    run = folder.removesuffix("/artifacts")
+    assert [event["outcome"] for event in a.events("artifact.upload") if event["target_id"] == run] == ["ok"]
+
+
 def test_each_download_is_on_record_before_its_bytes(a: Tenant, folder: str) -> None:
     address = f"{FILES}/{folder}/record.txt"
     assert a.call("PUT", address, content=b"x").status_code == 200
@@ -116,7 +123,7 @@ def test_each_download_is_on_record_before_its_bytes(a: Tenant, folder: str) -> 
     assert a.call("GET", f"{FILES}/{folder}/missing").status_code == 404
     events = a.events("artifact.download")[before:]
     assert [event["outcome"] for event in events] == ["ok", "ok", "failed"]
-    assert events[0]["target_id"].endswith("record.txt")
+    assert events[0]["target_id"] == f"{folder}/record.txt"
     assert events[0]["detail"]["bytes"] == 1
     assert events[0]["via"] == "gateway"
     assert events[0]["actor_kind"] == "token"

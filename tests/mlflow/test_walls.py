@@ -250,6 +250,10 @@ HOSTILE = [
             "./1/x",
         )
     ),
+    ("PUT", f"{FILES}/1"),
+    ("PUT", f"{FILES}/1/x"),
+    ("DELETE", f"{FILES}/1"),
+    ("DELETE", f"{FILES}/1/x"),
     ("GET", f"{FILES}?path=../.."),
     ("GET", f"{FILES}?path=/etc"),
     ("GET", f"{FILES}?path=%252e%252e"),
@@ -286,11 +290,16 @@ HOSTILE = [
 
 
 def raw(tenant: Tenant, method: str, path: str) -> int:
-    """Send a path exactly as it is written; returns the status."""
+    """Send a path below the gateway exactly as it is written; returns the status."""
+    return raw_at(tenant, method, f"/mlflow{path}")
+
+
+def raw_at(tenant: Tenant, method: str, path: str) -> int:
+    """Send a path below the project exactly as it is written; returns the status."""
     address = urlsplit(tenant.portal.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         head = (
-            f"{method} /api/v1/projects/{tenant.slug}/mlflow{path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"{method} /api/v1/projects/{tenant.slug}{path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
             f"Authorization: Bearer {tenant.owner}\r\nContent-Length: 2\r\nContent-Type: application/json\r\n"
             "Connection: close\r\n\r\n{}"
         )
@@ -302,6 +311,17 @@ def raw(tenant: Tenant, method: str, path: str) -> int:
 def test_hostile_and_unlisted_calls_are_refused(b: Tenant, own: Things, method: str, path: str) -> None:
     status = raw(b, method, path)
     assert status in (400, 404, 405), status
+
+
+def test_a_runs_file_is_below_its_run(b: Tenant, own: Things) -> None:
+    climbs = [
+        "../" * depth + target for depth in range(1, 12) for target in ("api/3.0/mlflow/workspaces", "x")
+    ]
+    for path in [*climbs, "./x", "a//b", "%2e%2e/x", "workspaces/../../x"]:
+        encoded = path.replace("/", "%2f")
+        for written in (path, encoded, encoded.replace("..", "%2e%2e")):
+            status = raw_at(b, "GET", f"/runs/{own.run}/artifacts/{written}")
+            assert status in (400, 404), (written, status)
 
 
 REFUSED_SOURCES = [
