@@ -5,13 +5,17 @@ import os
 import sys
 
 # The role each command works as in the database: the least that lets it do its work.
-OWNER_COMMANDS = frozenset(
-    "dbshell inspectdb makemigrations migrate optimizemigration prepare showmigrations sqlmigrate squashmigrations".split()
-)
-APP_COMMANDS = frozenset(
-    "check collectstatic compilemessages createroles diffsettings engines findstatic help makemessages spectacular "
-    "up version web checktranslations compiletranslations maketranslations".split()
-)
+# fmt: off
+OWNER_COMMANDS = {
+    "dbshell", "inspectdb", "makemigrations", "migrate", "optimizemigration", "prepare", "showmigrations", "sqlmigrate",
+    "squashmigrations",
+}
+APP_COMMANDS = {
+    "check", "checktranslations", "collectstatic", "compilemessages", "compiletranslations", "createroles",
+    "diffsettings", "engines", "findstatic", "help", "makemessages", "maketranslations", "spectacular", "up", "version",
+    "web",
+}
+# fmt: on
 
 
 def database_role(arguments: list[str]) -> str:

@@ -38,7 +38,8 @@ class Portal:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PORTAL_", "DATABASE_")) and name not in ("REDIS_URL", "MLFLOW_DATABASE_URL")
+            if not name.startswith(("PORTAL_", "DATABASE_"))
+            and name not in ("REDIS_URL", "MLFLOW_DATABASE_URL")
         }
         environment |= {"PORTAL_HOME": str(home), "PORTAL_PORT": str(self.port)}
         self.started = time.monotonic()
@@ -100,7 +101,9 @@ def kind(command: list[str]) -> str:
 
 def main() -> int:
     """Measure, print, and compare with the floors."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print figures as JSON only")
     parser.add_argument("--rounds", type=int, default=3, help="warm starts (3)")
     parser.add_argument("--rest", type=float, default=30.0, help="seconds of rest before memory is read (30)")

@@ -9,14 +9,14 @@ import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ.setdefault("PORTAL_DATABASE_ROLE", "app")
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async  # noqa: E402  # after the environment Django reads
-from django.core.asgi import get_asgi_application  # noqa: E402
-from django.utils.module_loading import module_has_submodule  # noqa: E402
+from asgiref.sync import ThreadSensitiveContext, sync_to_async  # after the environment Django reads
+from django.core.asgi import get_asgi_application
+from django.utils.module_loading import module_has_submodule
 
 django_application = get_asgi_application()
 
@@ -25,7 +25,7 @@ from prometheus_client import Histogram  # noqa: E402
 
 from portal import health  # noqa: E402
 from portal.boot import refuse_dangerous_role  # noqa: E402
-from portal.celery import FLOORS, app as celery_app  # noqa: E402
+from portal.celery import FLOORS, celery_app  # noqa: E402
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -72,10 +72,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     for pattern, label, target in _routes:
         if match := pattern.match(path):
-            scope["path_params"] = {key: value for key, value in match.groupdict().items() if value is not None}
+            scope["path_params"] = {
+                key: value for key, value in match.groupdict().items() if value is not None
+            }
             await _measured(label, target, scope, receive, send)
             return
-    await django_application(scope, receive, send)
+    await cast(Application, django_application)(scope, receive, send)
 
 
 async def _measured(label: str, target: Application, scope: Scope, receive: Receive, send: Send) -> None:

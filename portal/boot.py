@@ -31,5 +31,7 @@ def refuse_dangerous_role() -> str | None:
     if bypasses:
         return f"The database role {name} can bypass row level security; give {settings.DATABASE_ROLE} another one."
     if owns:
-        return f"The database role {name} owns the portal's tables; give {settings.DATABASE_ROLE} another one."
+        return (
+            f"The database role {name} owns the portal's tables; give {settings.DATABASE_ROLE} another one."
+        )
     return None

@@ -14,10 +14,10 @@ os.environ.setdefault("PORTAL_DATABASE_ROLE", "system")
 # Celery would run Django's checks in every process; `manage.py up` and CI run them once.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-from celery import Celery, signals  # noqa: E402  # after the environment that Celery's Django support reads
-from django.apps import apps as django_apps  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.utils.module_loading import module_has_submodule  # noqa: E402
+from celery import Celery, signals  # after the environment that Celery's Django support reads
+from django.apps import apps as django_apps
+from django.conf import settings
+from django.utils.module_loading import module_has_submodule
 
 FLOORS = ("accounts", "projects", "clusters", "registry", "portal")
 
@@ -47,7 +47,7 @@ def collected_schedule() -> dict[str, Any]:
     return schedule
 
 
-app = Celery("portal")
+app = celery_app = Celery("portal")
 app.conf.update(
     broker_url=broker_url(settings.REDIS_URL),
     broker_connection_retry_on_startup=True,

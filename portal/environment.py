@@ -44,7 +44,9 @@ class WrongEnvironment(Exception):
 class Environment(BaseSettings):
     """The portal's variables. Empty values count as absent."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, case_sensitive=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, case_sensitive=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(Path(".portal"), validation_alias="PORTAL_HOME")
     bind: str = Field("127.0.0.1", validation_alias="PORTAL_BIND")
@@ -54,7 +56,9 @@ class Environment(BaseSettings):
     allowed_hosts: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_ALLOWED_HOSTS")
     outbound_allow: Annotated[list[str], NoDecode] = Field([], validation_alias="PORTAL_OUTBOUND_ALLOW")
     debug: bool = Field(False, validation_alias="PORTAL_DEBUG")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PORTAL_LOG_LEVEL")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="PORTAL_LOG_LEVEL"
+    )
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
     root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
     metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
@@ -88,14 +92,18 @@ class Environment(BaseSettings):
     @classmethod
     def _origin(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/")):
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/")
+        ):
             raise ValueError("must be an origin such as https://portal.example.com, without a path")
         return f"{parts.scheme}://{parts.netloc}" if value else ""
 
     @field_validator("allowed_hosts", "outbound_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
 
     @field_validator("secret_key")
     @classmethod
@@ -131,7 +139,9 @@ class Environment(BaseSettings):
             return self
         variable = DATABASE_VARIABLES[self.database_role]
         if self.url_of(self.database_role) is None:
-            raise ValueError(f"{variable}: is needed, because this process works as the database role {self.database_role}")
+            raise ValueError(
+                f"{variable}: is needed, because this process works as the database role {self.database_role}"
+            )
         if self.base_url.startswith("https://"):
             missing = [
                 name
@@ -144,9 +154,15 @@ class Environment(BaseSettings):
             ]
             if missing:
                 raise ValueError(
-                    f"{', '.join(missing)}: needed with an outside database behind https, so that every process has the same"
+                    f"{', '.join(missing)}: needed with an outside database behind https, the same in every process"
                 )
         return self
+
+    @property
+    def own_url(self) -> str:
+        """Where this machine reaches the web processes, past any proxy."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104  # names them only
+        return f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
 
     @property
     def embedded_database(self) -> bool:
@@ -216,5 +232,7 @@ def read_environment() -> Environment:
             message = problem["msg"].removeprefix("Value error, ")
             complaints.append(f"{problem['loc'][0]}: {message}" if problem["loc"] else message)
     if complaints or environment is None:
-        raise WrongEnvironment("The environment is not usable:\n" + "\n".join(f"  {line}" for line in complaints))
+        raise WrongEnvironment(
+            "The environment is not usable:\n" + "\n".join(f"  {line}" for line in complaints)
+        )
     return environment

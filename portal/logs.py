@@ -19,7 +19,10 @@ _SECRET_TEXTS = (
     (re.compile(r"\bmlp_[A-Za-z0-9_\-]{8,}"), "mlp_" + REDACTED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=\-]{8,}"), r"\1 " + REDACTED),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s:/@]*):[^\s@/]+@"), r"\1:" + REDACTED + "@"),
-    (re.compile(r"(?i)\b(password|passwd|secret|token)(['\"]?\s*[=:]\s*['\"]?)[^\s'\",&;]+"), r"\1\2" + REDACTED),
+    (
+        re.compile(r"(?i)\b(password|passwd|secret|token)(['\"]?\s*[=:]\s*['\"]?)[^\s'\",&;]+"),
+        r"\1\2" + REDACTED,
+    ),
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         REDACTED,
@@ -45,7 +48,11 @@ def _redact(value: Any) -> Any:
 
 
 def _redact_named(name: str, value: Any) -> Any:
-    if _SECRET_NAMES.search(name) and not _HARMLESS_NAMES.search(name) and value not in (None, "", True, False):
+    if (
+        _SECRET_NAMES.search(name)
+        and not _HARMLESS_NAMES.search(name)
+        and value not in (None, "", True, False)
+    ):
         return REDACTED
     return _redact(value)
 

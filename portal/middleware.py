@@ -29,11 +29,12 @@ class RequestIdMiddleware:
         self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
     ) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._asynchronous = iscoroutinefunction(get_response)
+        if self._asynchronous:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if iscoroutinefunction(self):
+        if self._asynchronous:
             return self._asynchronously(request)
         started, identifier = time.perf_counter(), self._identify(request)
         with structlog.contextvars.bound_contextvars(request_id=identifier):
@@ -55,7 +56,9 @@ class RequestIdMiddleware:
         return identifier
 
     @staticmethod
-    def _finish(request: HttpRequest, response: HttpResponseBase, identifier: str, started: float) -> HttpResponseBase:
+    def _finish(
+        request: HttpRequest, response: HttpResponseBase, identifier: str, started: float
+    ) -> HttpResponseBase:
         response[HEADER] = identifier
         match = request.resolver_match
         # The route and not the path: paths carry tenants' names.

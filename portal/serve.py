@@ -12,10 +12,8 @@ from portal.listener import listen
 def serve(descriptor: int | None) -> int:
     """Serve until SIGTERM; returns the exit status. `descriptor` is a listening socket inherited from a supervisor."""
     environment: Environment = settings.ENVIRONMENT
-    if descriptor is None:
-        listener = listen(environment.bind, environment.port)
-    else:
-        listener = socket.socket(fileno=descriptor)
+    inherited = descriptor is not None
+    listener = socket.socket(fileno=descriptor) if inherited else listen(environment.bind, environment.port)
     config = uvicorn.Config(
         "portal.asgi:application",
         loop="uvloop",

@@ -24,7 +24,9 @@ try:
     ENVIRONMENT = read_environment()
     LOCATIONS = locate(ENVIRONMENT.home)
     SECRET_KEY = (
-        ENVIRONMENT.secret_key.get_secret_value() if ENVIRONMENT.secret_key else remembered_secret_key(LOCATIONS)
+        ENVIRONMENT.secret_key.get_secret_value()
+        if ENVIRONMENT.secret_key
+        else remembered_secret_key(LOCATIONS)
     )
     ROOT_KEY = decode_root_key(
         ENVIRONMENT.root_key.get_secret_value() if ENVIRONMENT.root_key else remembered_root_key(LOCATIONS)
@@ -40,14 +42,19 @@ BLOB_ROOT = HOME / "blobs"
 LOCAL_STATE = LOCATIONS.local
 ARTIFACT_ROOT = HOME / "artifacts"
 
-BASE_URL = ENVIRONMENT.base_url or f"http://{'127.0.0.1' if ENVIRONMENT.bind == '0.0.0.0' else ENVIRONMENT.bind}:{ENVIRONMENT.port}"
+BASE_URL = ENVIRONMENT.base_url or ENVIRONMENT.own_url
 # Where workloads on this machine reach the portal: past a proxy that stands in front of BASE_URL.
-_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(ENVIRONMENT.bind, ENVIRONMENT.bind)
-INTERNAL_URL = ENVIRONMENT.internal_url or f"http://{_REACHABLE}:{ENVIRONMENT.port}"
+INTERNAL_URL = ENVIRONMENT.internal_url or ENVIRONMENT.own_url
 HTTPS = BASE_URL.startswith("https://")
 DEBUG = ENVIRONMENT.debug
-OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow  # hosts and networks that accounts.outbound calls though they are internal
-ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or [str(urlsplit(BASE_URL).hostname), "localhost", "127.0.0.1", "[::1]"]
+# Hosts and networks that accounts.outbound calls though they are internal.
+OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow
+ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or [
+    str(urlsplit(BASE_URL).hostname),
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -126,7 +133,11 @@ def _database(url: str) -> dict[str, Any]:
         "OPTIONS": {"application_name": f"portal-{DATABASE_ROLE}", "connect_timeout": "10", **parameters},
     }
     if DATABASE_ROLE != "owner":
-        database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": ENVIRONMENT.database_pool_size, "timeout": 10}
+        database["OPTIONS"]["pool"] = {
+            "min_size": 1,
+            "max_size": ENVIRONMENT.database_pool_size,
+            "timeout": 10,
+        }
     return database
 
 

@@ -30,7 +30,9 @@ def main() -> int:
         say(f"usage: {sys.argv[0]} run|test")
         return 2
     if sys.version_info < OLDEST:
-        say(f"The portal needs Python 3.11 or 3.12; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 …")
+        say(
+            f"The portal needs Python 3.11 or 3.12; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 …"
+        )
         return 1
     try:
         make_venv()
@@ -84,7 +86,16 @@ def install(purpose: str) -> None:
     say(f"Installing Python packages ({', '.join(path.name for path in lists)}) …")
     arguments = [argument for path in lists for argument in ("-r", str(path))]
     run(
-        [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", *arguments],
+        [
+            str(python()),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            *arguments,
+        ],
         "Python packages",
     )
     stamp.write_text(digest.hexdigest())
@@ -93,7 +104,9 @@ def install(purpose: str) -> None:
 def run(command: list[str], what: str, quiet: bool = False) -> None:
     """Run one step from the root of the checkout, and say how long it took when it took long."""
     began = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if quiet else None, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE if quiet else None, text=True, check=False
+    )
     if done.returncode:
         say(done.stdout or "")
         raise subprocess.CalledProcessError(done.returncode, command)

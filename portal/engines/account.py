@@ -57,4 +57,6 @@ def engine_user() -> EngineUser:
         except KeyError:
             continue
         return EngineUser(found.pw_name, found.pw_uid, found.pw_gid, foreign=True)
-    raise EngineError(f"PostgreSQL does not run as root, and none of the users {', '.join(_CANDIDATES)} exists")
+    raise EngineError(
+        f"PostgreSQL does not run as root, and none of the users {', '.join(_CANDIDATES)} exists"
+    )

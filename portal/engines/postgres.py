@@ -67,7 +67,9 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         elif (major := (self.data / "PG_VERSION").read_text().strip()) != "18":
-            raise EngineError(f"{self.data} was made by PostgreSQL {major}; this portal runs 18: restore from a dump")
+            raise EngineError(
+                f"{self.data} was made by PostgreSQL {major}; this portal runs 18: restore from a dump"
+            )
 
     def _initialise(self) -> None:
         """initdb into a folder beside, then one rename: an interrupted attempt leaves nothing that looks finished."""
@@ -172,7 +174,9 @@ class Postgres:
         deadline = time.monotonic() + patience
         while survivors := self._processes():
             if time.monotonic() > deadline:
-                raise EngineError(f"another PostgreSQL (process {survivors[0]}) uses {self.data}; end it first")
+                raise EngineError(
+                    f"another PostgreSQL (process {survivors[0]}) uses {self.data}; end it first"
+                )
             time.sleep(0.05)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -216,19 +220,24 @@ class Postgres:
     def connect(self, database: str = roles.DATABASE, user: str = SUPERUSER) -> psycopg.Connection[Any]:
         """An autocommit connection; by default as the superuser, for preparing the server only."""
         return psycopg.connect(
-            host=str(self.places.postgres_sockets), port=PORT, user=user, dbname=database, autocommit=True, connect_timeout=5
+            host=str(self.places.postgres_sockets),
+            port=PORT,
+            user=user,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
         )
 
     def bootstrap(self, database: str = roles.DATABASE) -> None:
         """Roles, database, schemas and privileges: what `createroles` prints for an outside server."""
         with self.connect("postgres") as connection:
             for statement in roles.role_statements():
-                connection.execute(sql.SQL(statement))  # type: ignore[arg-type]  # our own constant text
+                connection.execute(sql.SQL(statement))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-                connection.execute(sql.SQL(roles.create_database(database)))  # type: ignore[arg-type]
+                connection.execute(sql.SQL(roles.create_database(database)))
         with self.connect(database) as connection:
             for statement in roles.database_statements(database):
-                connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+                connection.execute(sql.SQL(statement))
 
     @contextmanager
     def running(self) -> Iterator["Postgres"]:
@@ -243,4 +252,3 @@ class Postgres:
             yield self
         finally:
             stop(self.process, program)
-

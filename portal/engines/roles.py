@@ -20,7 +20,7 @@ _FLAGS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 def role_statements() -> list[str]:
     """Roles, for the whole server. None may bypass row level security."""
     statements = []
-    for role in ROLES:
+    for role, purpose in ROLES.items():
         statements.append(
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') "
             f"THEN CREATE ROLE {role}; END IF; END $$"
@@ -28,7 +28,7 @@ def role_statements() -> list[str]:
         statements.append(f"ALTER ROLE {role} WITH {_FLAGS}")
         schema = "mlflow" if role == "portal_mlflow" else "portal"
         statements.append(f"ALTER ROLE {role} SET search_path = {schema}")
-        statements.append(f"COMMENT ON ROLE {role} IS '{ROLES[role]}'")
+        statements.append(f"COMMENT ON ROLE {role} IS '{purpose}'")
     return statements
 
 
@@ -76,10 +76,15 @@ def script() -> str:
     ]
     lines += [f"{statement};" for statement in role_statements()]
     for role in ROLES:
-        lines += [f"\\if :{{?{role}_password}}", f"  ALTER ROLE {role} PASSWORD :'{role}_password';", "\\endif"]
+        lines += [
+            f"\\if :{{?{role}_password}}",
+            f"  ALTER ROLE {role} PASSWORD :'{role}_password';",
+            "\\endif",
+        ]
     quoted = create_database().replace("'", "''")
+    absent = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')"
     lines += [
-        f"SELECT '{quoted}' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec",
+        f"SELECT '{quoted}' WHERE {absent} \\gexec",  # constants of this module
         f"\\connect {DATABASE}",
     ]
     lines += [f"{statement};" for statement in database_statements()]

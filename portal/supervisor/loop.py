@@ -153,7 +153,9 @@ class Supervisor:
         if self._stop_signals:
             raise Stopped
         now = time.monotonic()
-        dues = [watch.due for watch in self._watches] + [c.due for c in self.children.values() if c.due is not None]
+        dues = [watch.due for watch in self._watches] + [
+            c.due for c in self.children.values() if c.due is not None
+        ]
         self._pump(max(0.0, min([longest, *(due - now for due in dues)])))
         self._reap()
         now = time.monotonic()
@@ -190,7 +192,9 @@ class Supervisor:
             self._register.remove(child.process.pid)
             if time.monotonic() - child.started > STEADY_AFTER:
                 child.pause = FIRST_PAUSE
-            self._postpone(child, f"ended ({_ending(child.process.returncode)}): {in_short(child.output.last_line)}")
+            self._postpone(
+                child, f"ended ({_ending(child.process.returncode)}): {in_short(child.output.last_line)}"
+            )
 
     def _postpone(self, child: Child, why: str) -> None:
         child.due = time.monotonic() + child.pause

@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         nargs=argparse.REMAINDER,
         default=[],
         metavar="COMMAND",
-        help="run this once every engine is ready, with PORTAL_URL set; when it fails, the portal stops with its status",
+        help="run this once every engine is ready, with PORTAL_URL set; the portal stops if it fails",
     )
     then: list[str] = parser.parse_args(sys.argv[2:] if arguments is None else arguments).then
     try:
@@ -96,8 +96,10 @@ class _Up:
 
     def _run_then(self, command: list[str]) -> int:
         """Run a command with the portal around it, its output on this terminal; its exit status."""
-        self.supervisor.run_until(lambda: self._answers("/readyz?all=1"), 120.0, "not every engine became ready")
-        environment = base_environment(self.places.home) | {"PORTAL_URL": self._address}
+        self.supervisor.run_until(
+            lambda: self._answers("/readyz?all=1"), 120.0, "not every engine became ready"
+        )
+        environment = base_environment(self.places.home) | {"PORTAL_URL": self.environment.own_url}
         program = Program("then", tuple(command), environment, folder=CODE)
         process = spawn(program, sys.stdout.fileno())
         try:
@@ -163,7 +165,9 @@ class _Up:
                 stop(process, program)
                 process.stdout.close()
         if process.returncode:
-            raise EngineError(f"the portal could not be prepared: {last} (see {self.places.logs / 'prepare.log'})")
+            raise EngineError(
+                f"the portal could not be prepared: {last} (see {self.places.logs / 'prepare.log'})"
+            )
         return admin
 
     def _start_portal(self, listener: socket.socket) -> None:
@@ -179,20 +183,16 @@ class _Up:
             if program not in web:
                 self.supervisor.start(program)
 
-    @property
-    def _address(self) -> str:
-        bind = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.environment.bind, self.environment.bind)  # noqa: S104
-        return f"http://{bind if ':' not in bind or bind.startswith('[') else f'[{bind}]'}:{self.environment.port}"
-
     def _answers(self, path: str = "/livez") -> bool:
         try:
-            with urllib.request.urlopen(self._address + path, timeout=5) as answer:  # noqa: S310  # our own http
+            with urllib.request.urlopen(self.environment.own_url + path, timeout=5) as answer:  # noqa: S310  # our own http
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     def _greet(self, admin: dict[str, str] | None) -> None:
-        say(f"\nThe portal answers at {self.environment.base_url or self._address}  ({time.monotonic() - self.started:.1f} s)")
+        address = self.environment.base_url or self.environment.own_url
+        say(f"\nThe portal answers at {address}  ({time.monotonic() - self.started:.1f} s)")
         if admin is not None:
             say(f"Sign in as {admin['username']} with the one-time password {admin['password']}")
         say("MLflow is still starting; pages do not wait for it. Ctrl-C stops everything.\n")
@@ -224,4 +224,8 @@ def _once() -> Callable[[], bool]:
 
 def _why(line: str, before: str) -> str:
     """The line that says why a program ended: an exception's own line rather than what is printed around it."""
-    return line.strip() if re.match(r"[\w.]*(Error|Exception|Refused|error)\b.*: ", line) or not before else before
+    return (
+        line.strip()
+        if re.match(r"[\w.]*(Error|Exception|Refused|error)\b.*: ", line) or not before
+        else before
+    )

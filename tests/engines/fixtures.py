@@ -65,9 +65,7 @@ def django_db_setup(engines: Engines, django_db_blocker: Any) -> Iterator[None]:
         connection.close()
         connection.close_pool()
         with engines.postgres.connect("postgres") as superuser:
-            superuser.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE portal").format(sql.Identifier(TEMPLATE))
-            )
+            superuser.execute(sql.SQL("CREATE DATABASE {} TEMPLATE portal").format(sql.Identifier(TEMPLATE)))
         _reconnect(LOGIN, "portal_app")
     yield
     with django_db_blocker.unblock():
@@ -124,9 +122,15 @@ class CommittedDatabase:
     def environment(self) -> dict[str, str]:
         """Variables that lead a child process (worker, web, agent) to this database, each role as itself."""
         folder = settings.LOCATIONS.postgres_sockets
-        roles = {"DATABASE_URL": "app", "DATABASE_SYSTEM_URL": "system", "DATABASE_OWNER_URL": "owner", "MLFLOW_DATABASE_URL": "mlflow"}
+        roles = {
+            "DATABASE_URL": "app",
+            "DATABASE_SYSTEM_URL": "system",
+            "DATABASE_OWNER_URL": "owner",
+            "MLFLOW_DATABASE_URL": "mlflow",
+        }
         return {
-            variable: f"postgresql://portal_{role}@/{self.name}?host={folder}&port=5432" for variable, role in roles.items()
+            variable: f"postgresql://portal_{role}@/{self.name}?host={folder}&port=5432"
+            for variable, role in roles.items()
         }
 
 
@@ -134,11 +138,13 @@ class CommittedDatabase:
 def committed_database(
     django_db_setup: None, engines: Engines, django_db_blocker: Any
 ) -> Iterator[CommittedDatabase]:
-    """A fresh copy of the migrated database (about 30 ms) that this process works in, without a surrounding transaction."""
+    """A fresh copy of the migrated database (about 30 ms) that this process works in, each statement committed."""
     name = f"portal_{secrets.token_hex(6)}"
     identifier = sql.Identifier(name)
     with engines.postgres.connect("postgres") as superuser:
-        superuser.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(TEMPLATE)))
+        superuser.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(TEMPLATE))
+        )
         with django_db_blocker.unblock():
             before = connection.settings_dict["NAME"]
             _reconnect(LOGIN, "portal_app", name)

@@ -57,7 +57,8 @@ def test_every_wrong_variable_is_named_at_once_and_no_value_is_shown(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("role", "variable"), [("app", "DATABASE_URL"), ("system", "DATABASE_SYSTEM_URL"), ("owner", "DATABASE_OWNER_URL")]
+    ("role", "variable"),
+    [("app", "DATABASE_URL"), ("system", "DATABASE_SYSTEM_URL"), ("owner", "DATABASE_OWNER_URL")],
 )
 def test_a_process_needs_the_address_of_its_own_role_only(
     monkeypatch: pytest.MonkeyPatch, role: str, variable: str
@@ -89,7 +90,9 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "kkk" not in repr(environment)
 
 
-def test_a_secret_from_two_places_or_from_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_secret_from_two_places_or_from_nowhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PORTAL_SECRET_KEY_FILE", str(tmp_path / "absent"))
     with pytest.raises(WrongEnvironment, match="PORTAL_SECRET_KEY_FILE: cannot be read"):
         read_environment()
@@ -100,7 +103,13 @@ def test_a_secret_from_two_places_or_from_nowhere_is_refused(monkeypatch: pytest
 
 def test_libpq_reads_database_addresses() -> None:
     parameters = parse_database_url("postgresql://me@/portal?host=/run/pg&port=5433&sslmode=disable")
-    assert parameters == {"user": "me", "dbname": "portal", "host": "/run/pg", "port": "5433", "sslmode": "disable"}
+    assert parameters == {
+        "user": "me",
+        "dbname": "portal",
+        "host": "/run/pg",
+        "port": "5433",
+        "sslmode": "disable",
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ def test_a_test_works_as_the_webs_role(db: None) -> None:
     assert _who() == "portal_app"
 
 
-def test_a_worker_sees_the_same_transaction(db: None, as_role: Callable[[str], AbstractContextManager[None]]) -> None:
+def test_a_worker_sees_the_same_transaction(
+    db: None, as_role: Callable[[str], AbstractContextManager[None]]
+) -> None:
     with as_role("system"):
         assert _who() == "portal_system"
         assert settings.DATABASE_ROLE == "system"

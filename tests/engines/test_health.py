@@ -78,7 +78,9 @@ def test_metrics_are_for_this_machine(committed_database: CommittedDatabase) -> 
     assert ask("/metrics", x_forwarded_for="203.0.113.9")[0] == 404
 
 
-def test_metrics_open_to_the_bearer_of_their_token(settings: Any, committed_database: CommittedDatabase) -> None:
+def test_metrics_open_to_the_bearer_of_their_token(
+    settings: Any, committed_database: CommittedDatabase
+) -> None:
     settings.METRICS_TOKEN = "metrics-token-of-this-test"
     assert ask("/metrics")[0] == 404
     assert ask("/metrics", client="203.0.113.9", authorization="Bearer metrics-token-of-this-test")[0] == 200
@@ -89,7 +91,9 @@ def test_the_portals_own_roles_may_serve(committed_database: CommittedDatabase) 
 
 
 @pytest.mark.parametrize("role", ["owner"])
-def test_the_owner_of_the_tables_may_not_serve(committed_database: CommittedDatabase, as_role: Any, role: str) -> None:
+def test_the_owner_of_the_tables_may_not_serve(
+    committed_database: CommittedDatabase, as_role: Any, role: str
+) -> None:
     with as_role(role):
         assert "owns the portal's tables" in str(refuse_dangerous_role())
 
@@ -102,7 +106,16 @@ def test_createroles_runs_in_psql_twice(engines: Engines) -> None:
         done = subprocess.run(
             [
                 *(str(psql), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "portal_app_password=unused-here"),
-                *("-h", str(places.postgres_sockets), "-p", "5432", "-U", "portal_superuser", "-d", "postgres"),
+                *(
+                    "-h",
+                    str(places.postgres_sockets),
+                    "-p",
+                    "5432",
+                    "-U",
+                    "portal_superuser",
+                    "-d",
+                    "postgres",
+                ),
             ],
             input=script(),
             capture_output=True,

@@ -37,7 +37,11 @@ class Up:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("PORTAL_", "DATABASE_", "DJANGO_")) and name != "REDIS_URL"
-        } | {"PORTAL_HOME": str(home), "PORTAL_PORT": str(self.port), "PORTAL_TEST_MARK": secrets.token_hex(8)}
+        } | {
+            "PORTAL_HOME": str(home),
+            "PORTAL_PORT": str(self.port),
+            "PORTAL_TEST_MARK": secrets.token_hex(8),
+        }
         self.output = home.parent / f"{home.name}-{secrets.token_hex(4)}.out"
         with open(self.output, "wb") as out:
             self.started = time.monotonic()
@@ -74,7 +78,10 @@ class Up:
                 if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                     continue
                 words = [*process.cmdline(), *process.environ().values()]
-                if any(str(self.home) in word for word in words) or self.environment["PORTAL_TEST_MARK"] in words:
+                if (
+                    any(str(self.home) in word for word in words)
+                    or self.environment["PORTAL_TEST_MARK"] in words
+                ):
                     found.add(process)
             except psutil.Error:
                 continue
@@ -172,7 +179,11 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_works(up: Up, hom
     try:
         following.wait_for("/livez")
         wait_until_said(following, "Ctrl-C stops")
-        old = [process for process in following.family() if following.environment["PORTAL_TEST_MARK"] not in process.environ().values()]
+        old = [
+            process
+            for process in following.family()
+            if following.environment["PORTAL_TEST_MARK"] not in process.environ().values()
+        ]
         assert [process for process in old if process.name() not in ("postgres", "redis-server")] == []
     finally:
         following.finish()
@@ -212,9 +223,19 @@ def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(home: Path
 
 
 def test_a_wrong_variable_is_named_and_its_value_is_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {**os.environ, "PORTAL_HOME": str(home), "PORTAL_PORT": "99999", "PORTAL_ROOT_KEY": "c2VjcmV0LXZhbHVl"}
+    environment = {
+        **os.environ,
+        "PORTAL_HOME": str(home),
+        "PORTAL_PORT": "99999",
+        "PORTAL_ROOT_KEY": "c2VjcmV0LXZhbHVl",
+    }
     done = subprocess.run(
-        [sys.executable, "manage.py", "up"], cwd=CODE, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "up"],
+        cwd=CODE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "PORTAL_PORT" in done.stderr

@@ -38,7 +38,9 @@ class Command(BaseCommand):
                     if status:
                         sys.exit(status)
                     return
-                self.stdout.write(f"PostgreSQL and Redis answer on sockets in {settings.RUN}. Ctrl-C ends them.")
+                self.stdout.write(
+                    f"PostgreSQL and Redis answer on sockets in {settings.RUN}. Ctrl-C ends them."
+                )
                 signal.pause()
         except (EngineError, UnusableFolder) as error:
             raise CommandError(str(error)) from None
