@@ -79,13 +79,13 @@ export default function liveLog(section) {
   setFollowing(true);
   if (!words.events) return;
 
-  const url = new URL(words.events, location.href);
-  if (words.lastId) url.searchParams.set("after", words.lastId);
-  const source = new EventSource(url);
+  const source = new EventSource(words.events);
+  const known = Number(words.lastId) || 0;
   const tell = (name, detail) => section.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
   source.addEventListener("open", () => setStatus(words.textLive, "info"));
   source.addEventListener("error", () => setStatus(words.textLost, "warn"));
-  source.addEventListener("log", (event) => add(JSON.parse(event.data).text));
+  /* A first connection tells everything from the start: what the server has rendered already is passed over. */
+  source.addEventListener("log", (event) => { if (!known || Number(event.lastEventId) > known) add(JSON.parse(event.data).text); });
   source.addEventListener("state", (event) => tell("live:state", JSON.parse(event.data)));
   source.addEventListener("end", (event) => {
     source.close();

@@ -273,7 +273,7 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def events(request: HttpRequest) -> StreamingHttpResponse:
     async def stream() -> AsyncIterator[str]:
-        first = int(request.headers.get("Last-Event-ID") or request.GET.get("after") or 0)
+        first = int(request.headers.get("Last-Event-ID") or 0)
         for number in range(first + 1, 41):
             text = (
                 f"step {number}: loss {1 / number:.4f}"
