@@ -5,7 +5,6 @@ thread of its own.
 import json
 import os
 import shutil
-import stat
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -165,16 +164,15 @@ def make_spec(workload: Workload, uid: int | None, isolation: Isolation) -> Work
 
 def remove_tree(path: Path) -> None:
     """Delete a folder that a workload could write to, also where it took away its own rights."""
-
-    def open_up(function: Callable[..., Any], name: str, error: Any) -> None:
-        parent = os.path.dirname(name)
-        for folder in (parent, name):
-            if stat.S_ISDIR(os.lstat(folder).st_mode):
-                os.chmod(folder, 0o700)
-        if function in (os.rmdir, os.unlink):
-            function(name)
-        else:
-            shutil.rmtree(name)
-
-    if path.exists():
-        shutil.rmtree(path, onerror=open_up)
+    if not path.exists():
+        return
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        os.chmod(path, 0o700)
+        for base, folders, _files in os.walk(path):
+            for name in folders:
+                inner = os.path.join(base, name)
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
+        shutil.rmtree(path)
