@@ -3,6 +3,7 @@
 On Linux the kernel ends them already; this waits until it has happened, and does it elsewhere.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -38,6 +39,10 @@ class Register:
 
     def _save(self) -> None:
         draft = self._path.with_suffix(f".{os.getpid()}")
+        with contextlib.suppress(OSError):  # a full disk: where the kernel ends orphans, this list is spare
+            self._replace(draft)
+
+    def _replace(self, draft: Path) -> None:
         draft.write_text(json.dumps([[pid, *entry] for pid, entry in self._children.items()]))
         draft.replace(self._path)
 

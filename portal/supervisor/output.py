@@ -1,5 +1,6 @@
 """What children print: kept in bounded files, and shown when it is trouble."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -61,6 +62,11 @@ class Output:
         self._write(f"--- {text}\n".encode())
 
     def _write(self, data: bytes) -> None:
+        # On a full disk the log has a hole; the portal must not stop for that.
+        with contextlib.suppress(OSError):
+            self._rotate_and_write(data)
+
+    def _rotate_and_write(self, data: bytes) -> None:
         if self._file.tell() + len(data) > LIMIT:
             self._file.close()
             for number in range(KEPT - 1, 0, -1):

@@ -1,6 +1,7 @@
 """The order of things when the portal starts."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -32,8 +33,9 @@ WORKER_SILENCE = 60.0  # seconds without a canary after which a worker counts as
 
 
 def say(text: str) -> None:
-    """Print a line for the person at the terminal."""
-    print(text, flush=True)  # noqa: T201  # this is the terminal's program
+    """Print a line for the person at the terminal; a terminal that has been closed is no reason to fail."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)  # noqa: T201  # this is the terminal's program
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ class Command(BaseCommand):
         if User.objects.filter(platform_role=PlatformRole.ADMIN).exists():
             return
         with audit.acting_as(audit.SYSTEM, via="command"):
-            admin, password = create_user("admin", name="Admin", platform_role=PlatformRole.ADMIN)
+            taken = User.objects.filter(username="admin").exists()
+            username = f"admin-{secrets.token_hex(2)}" if taken else "admin"
+            admin, password = create_user(username, name="Admin", platform_role=PlatformRole.ADMIN)
         self._tell(admin={"username": admin.username, "password": password})
 
     def _tell(self, **message: Any) -> None:
