@@ -313,6 +313,14 @@ def test_hostile_and_unlisted_calls_are_refused(b: Tenant, own: Things, method: 
     assert status in (400, 404, 405), status
 
 
+def test_dots_do_not_turn_a_call_into_another(b: Tenant, own: Things) -> None:
+    assert raw(b, "DELETE", f"{V2}/logged-models/{own.model}/tags/..") == 400
+    assert raw(b, "DELETE", f"{V3}/datasets/{own.dataset}/tags/..") == 400
+    assert raw(b, "GET", f"{V2}/logged-models/{own.model}/.") == 400
+    assert b.call("GET", f"{V2}/logged-models/{own.model}").status_code == 200
+    assert b.call("GET", f"{V3}/datasets/{own.dataset}").status_code == 200
+
+
 def test_a_runs_file_is_below_its_run(b: Tenant, own: Things) -> None:
     climbs = [
         "../" * depth + target for depth in range(1, 12) for target in ("api/3.0/mlflow/workspaces", "x")
