@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.tenancy.models import TenantForeignKey, TenantModel
@@ -26,7 +27,8 @@ class Operation(TenantModel):
 
     A worker owns it while `state` is running, `fence` is the number it claimed with and `lease_expires_at` lies
     ahead; every write of a worker names its fence, so that one that lost its lease writes nothing. A step that has to
-    wait goes back to queued with `run_after`. `failures` counts attempts that ended badly since the last good step.
+    wait goes back to queued with `run_after`. `failures` counts attempts that ended badly since the last good step;
+    `unavailable_since` is when something that a step needs was first not there, until a step succeeds again.
     """
 
     kind = models.CharField(max_length=48)
@@ -50,6 +52,7 @@ class Operation(TenantModel):
     error = models.TextField(blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     max_failures = models.PositiveSmallIntegerField(default=5)
+    unavailable_since = models.DateTimeField(null=True)
 
     fence = models.PositiveIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True)
@@ -89,6 +92,11 @@ class Operation(TenantModel):
     def shown_state(self) -> str:
         """The state as a person means it: between two steps it waits in the queue, and is running all the same."""
         return State.RUNNING if self.state == State.QUEUED and self.started_at else self.state
+
+    @property
+    def stage_label(self) -> str:
+        """The stage in the reader's language: handlers name stages in English, by messages that are translated."""
+        return gettext(self.stage) if self.stage else ""
 
     @property
     def finished(self) -> bool:

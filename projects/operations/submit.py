@@ -16,7 +16,6 @@ from accounts.errors import Conflict, Unprocessable
 from projects.doors.grant import Grant
 from projects.models import Operation, State
 from projects.operations.registry import retry_of
-from projects.operations.registry import retry_of
 
 log = structlog.get_logger(__name__)
 
@@ -146,9 +145,6 @@ def retry(
             _("Only what has failed or was cancelled can be retried; “%(label)s” is %(state)s.")
             % {"label": operation.label, "state": operation.get_state_display()},
         )
-    again = retry_of(operation.kind)
-    if again is not None:
-        return again(operation, grant)
     own_way = retry_of(operation.kind)
     if own_way is not None:
         return own_way(operation, grant)

@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Actor, Target
+from accounts.errors import Unavailable
 from accounts.models import User
 from accounts.tenancy import scope
 from projects.models import Membership, Operation, State
 from projects.operations import log as operation_log
-from projects.operations.registry import Cancelled, Done, Failed, handler_of
+from projects.operations.registry import Cancelled, Done, Failed, ended_of, handler_of, patience_of
 from projects.operations.submit import send
 from projects.permissions import permissions_of
 
@@ -139,6 +140,9 @@ def _end(work: Work, state: str, *, result: dict[str, Any] | None = None, error:
             outcome="ok" if state != State.FAILED else "failed",
             detail={"operation": str(operation.pk)},
         )
+        ended = ended_of(operation.kind)
+        if ended is not None:
+            ended(operation)
     log.info("operation_ended", kind=operation.kind, operation=str(operation.pk), state=state)
 
 
@@ -171,6 +175,15 @@ def run(account_id: UUID, operation_id: UUID) -> None:
 
 def _step(work: Work) -> None:
     operation = work.operation
+    if operation.failures >= operation.max_failures:
+        # Only a lost worker is counted without being judged: a step that kills its worker must not do so forever.
+        _end(
+            work,
+            State.FAILED,
+            error=_("Given up: the worker was lost %(count)d times during this step.")
+            % {"count": operation.failures},
+        )
+        return
     try:
         with work.scope():
             permitted = _still_permitted(operation)
@@ -186,13 +199,37 @@ def _step(work: Work) -> None:
         _end(work, State.CANCELLED)
     except Failed as failure:
         _end(work, State.FAILED, error=str(failure))
+    except Unavailable as error:
+        _wait_for(work, error)
     except Exception as error:
         _attempt_failed(work, error)
     else:
         if isinstance(outcome, Done):
             _end(work, State.SUCCEEDED, result=outcome.result)
         else:
-            _pause(work, outcome.after, failures=0)
+            _pause(work, outcome.after, failures=0, unavailable_since=None)
+
+
+def _wait_for(work: Work, error: Unavailable) -> None:
+    """What the step needs is starting or away: that is no failed attempt, but it is not waited for without end."""
+    operation = work.operation
+    now = timezone.now()
+    since = operation.unavailable_since or now
+    if now - since > patience_of(operation.kind):
+        _end(
+            work,
+            State.FAILED,
+            error=_("Given up after %(minutes)d minutes of waiting. %(what)s")
+            % {"minutes": (now - since).total_seconds() // 60, "what": str(error)},
+        )
+        return
+    log.info("operation_waits", kind=operation.kind, operation=str(operation.pk), code=error.code)
+    with work.scope():
+        if operation.unavailable_since is None:
+            operation_log.append(operation, str(error) + "\n")
+        # Often at first, for engines are back within seconds; then every half minute.
+        pause = min(max(1.0, (now - since).total_seconds() / 4), 30.0)
+        _pause(work, pause, unavailable_since=since)
 
 
 def _attempt_failed(work: Work, error: Exception) -> None:
