@@ -16,7 +16,17 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
 
     class Meta:
         model = Cluster
-        fields = ("id", "kind", "name", "isolated", "isolation", "isolation_detail", "capacity", "silent", "agent_seen_at")
+        fields = (
+            "id",
+            "kind",
+            "name",
+            "isolated",
+            "isolation",
+            "isolation_detail",
+            "capacity",
+            "silent",
+            "agent_seen_at",
+        )
         read_only_fields = fields
 
 

@@ -22,8 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("PORTAL_HOME", ".portal")).absolute()
 MEMORY = HOME / "demo.json"
 EXAMPLE = ROOT / "examples" / "wafer-yield"
-BASE_URL = f"http://{os.environ.get('PORTAL_BIND', '127.0.0.1')}:{os.environ.get('PORTAL_PORT', '8000')}".replace(
-    "0.0.0.0", "127.0.0.1"
+BASE_URL = (
+    f"http://{os.environ.get('PORTAL_BIND', '127.0.0.1')}:{os.environ.get('PORTAL_PORT', '8000')}".replace(
+        "0.0.0.0", "127.0.0.1"
+    )
 )
 
 PEOPLE = (
@@ -69,7 +71,14 @@ def tenancy(memory: Document) -> None:
     for username, name, _role, language, platform_role in PEOPLE:
         if username not in people:
             made = manage(
-                "createuser", username, "--name", name, "--language", language, "--platform-role", platform_role
+                "createuser",
+                username,
+                "--name",
+                name,
+                "--language",
+                language,
+                "--platform-role",
+                platform_role,
             )
             people[username] = made["one_time_password"]
             remember(MEMORY, memory)
@@ -77,7 +86,9 @@ def tenancy(memory: Document) -> None:
     projects = memory.setdefault("projects", {})
     for key, name, kind, description in ACCOUNTS:
         if key not in projects:
-            made = manage("createaccount", name, "--kind", kind, "--owner", "hana", "--description", description)
+            made = manage(
+                "createaccount", name, "--kind", kind, "--owner", "hana", "--description", description
+            )
             projects[key] = made["project"]
             remember(MEMORY, memory)
             step(f"account  {name} ({kind}) → project {made['project']}")
@@ -85,7 +96,11 @@ def tenancy(memory: Document) -> None:
 
 def token_for(username: str, slug: str) -> str:
     """A token of a day, made anew by each run."""
-    return str(manage("createtoken", "--user", username, "--project", slug, "--expires", "1d", "--name", "demo")["token"])
+    return str(
+        manage("createtoken", "--user", username, "--project", slug, "--expires", "1d", "--name", "demo")[
+            "token"
+        ]
+    )
 
 
 def link(cloud: Project, etch: Project) -> None:
@@ -108,8 +123,19 @@ def wafer_csv() -> bytes:
     if not file.exists():
         step("data     fetching the wfmap package")
         uv = Path(sys.executable).parent / "uv"
-        command = [str(uv), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(folder)]
-        subprocess.run([*command, "-r", str(EXAMPLE / "data-requirements.txt")], check=True, stdin=subprocess.DEVNULL)
+        command = [
+            str(uv),
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--target",
+            str(folder),
+        ]
+        subprocess.run(
+            [*command, "-r", str(EXAMPLE / "data-requirements.txt")], check=True, stdin=subprocess.DEVNULL
+        )
     return file.read_bytes()
 
 
@@ -117,11 +143,16 @@ def dataset(etch: Project) -> Document:
     """Upload the wafer as a dataset, unless it is there."""
     found = etch.find("datasets/wafers")
     if found is None:
-        etch.post("datasets", {"name": "wafers", "description": "One wafer of 76,289 dies: position, bin, four measurements."})
+        etch.post(
+            "datasets",
+            {"name": "wafers", "description": "One wafer of 76,289 dies: position, bin, four measurements."},
+        )
     if found is None or found["latest"] is None:
         content = wafer_csv()
         version = etch.put_bytes("datasets/wafers/upload", content, path="wfdata.csv")
-        step(f"data     wafers v{version['number']}: {len(content):,} bytes, sha256 {version['content_hash'][:12]}…")
+        step(
+            f"data     wafers v{version['number']}: {len(content):,} bytes, sha256 {version['content_hash'][:12]}…"
+        )
         return dict(version)
     step(f"data     wafers v{found['latest']['number']} is there")
     return dict(found["latest"])
@@ -141,10 +172,14 @@ def train(etch: Project) -> Document:
     """Upload the training project and launch it with alpha=0.4, unless a job of it has succeeded before."""
     project = etch.find("training-projects/wafer-yield")
     if project is None:
-        project = etch.post("training-projects", {"name": "wafer-yield", "description": "Which dies of a wafer fail?"})
+        project = etch.post(
+            "training-projects", {"name": "wafer-yield", "description": "Which dies of a wafer fail?"}
+        )
     if project["source"] is None:
         source = etch.put_bytes("training-projects/wafer-yield/archive", archive())
-        step(f"code     wafer-yield source #{source['number']}: {', '.join(source['entry_points'])}")
+        step(
+            f"code     wafer-yield source #{source['number']}: {', '.join(entry['name'] for entry in source['entry_points'])}"
+        )
     for job in etch.get("training-jobs")["results"]:
         if job["project"] == "wafer-yield" and job["state"] == "succeeded":
             step(f"training job #{job['number']} is there")
@@ -229,7 +264,9 @@ def report(etch: Project, memory: Document, job: Document) -> None:
     say()
     say("  On record (newest first)")
     for event in etch.get("audit-events", page_size=8)["results"]:
-        say(f"    {event['at'][:19]}  {event['actor_label'][:28]:<28} {event['action']:<22} {event['target_label'][:40]}")
+        say(
+            f"    {event['at'][:19]}  {event['actor_label'][:28]:<28} {event['action']:<22} {event['target_label'][:40]}"
+        )
     say()
     project = f"{BASE_URL}/projects/{etch.slug}"
     say(f"  Look here   {project}/")

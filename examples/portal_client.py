@@ -51,9 +51,10 @@ class Project:
         """Create or ask for something; `key` makes asking twice the same as asking once."""
         return self.call("POST", path, body, headers={"Idempotency-Key": key} if key else {})
 
-    def put_bytes(self, path: str, content: bytes, **params: Any) -> Any:
+    def put_bytes(self, address: str, content: bytes, /, **params: Any) -> Any:
         """Send a file."""
-        return self.call("PUT", path, content=content, params=params, headers={"Content-Type": "application/octet-stream"})
+        headers = {"Content-Type": "application/octet-stream"}
+        return self.call("PUT", address, content=content, params=params, headers=headers)
 
     def find(self, path: str) -> Document | None:
         """Read something that may not be there."""

@@ -1,10 +1,24 @@
 """Lines to copy: a version's file, read with the tools that people have. Pure."""
 
 from dataclasses import dataclass
+from string import Template
 
 from django.conf import settings
 
 from registry.datasets.profile.formats import table_format
+
+# A secret for this origin alone: the token goes nowhere else.
+_DUCKDB = Template(
+    """import os
+import duckdb
+
+token = os.environ["MLP_TOKEN"]
+duckdb.sql(f\"\"\"CREATE SECRET (TYPE http, SCOPE '$origin',
+    EXTRA_HTTP_HEADERS MAP {{'Authorization': 'Bearer {token}'}})\"\"\")
+duckdb.sql(\"\"\"SELECT * FROM $reader(
+    '$address'
+) LIMIT 10\"\"\").show()"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +63,7 @@ def snippets(path: str, url: str) -> list[Snippet]:
             '    storage_options={"Authorization": f"Bearer {os.environ[\'MLP_TOKEN\']}"},\n)',
         )
     )
-    table = "read_parquet" if form.kind == "parquet" else "read_csv"
-    origin = settings.BASE_URL
     found.append(
-        Snippet(
-            "DuckDB",
-            "CREATE SECRET (TYPE http, EXTRA_HTTP_HEADERS MAP {\n"
-            "  'Authorization': 'Bearer ' || getenv('MLP_TOKEN')\n"
-            f"}}, SCOPE '{origin}');\n"
-            f"SELECT * FROM {table}('{address}') LIMIT 10;",
-        )
+        Snippet("DuckDB", _DUCKDB.substitute(origin=settings.BASE_URL, reader=reader, address=address))
     )
     return found

@@ -22,12 +22,13 @@ from registry.datasets.find import find_dataset, find_upload, find_version
 from registry.datasets.forms import DatasetForm, UploadForm
 from registry.datasets.summaries import find_table, tables_of, with_latest, with_shape
 from registry.datasets.usage import snippets, upload_command
-from registry.datasets.words import with_action, with_words
+from registry.datasets.words import last_reads, with_words
 from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
 
 FILES_SHOWN = 100
 VERSIONS_SHOWN = 30
 READS_SHOWN = 8
+READS_SEARCHED = 200
 READS = ("dataset.download", "dataset.preview", "dataset.read")
 
 
@@ -150,7 +151,7 @@ class DatasetPage(ProjectView):
             action__in=READS,
             outcome="ok",
         )
-        return with_action(list(about.order_by("-at", "-id")[:READS_SHOWN]))
+        return last_reads(list(about.order_by("-at", "-id")[:READS_SEARCHED]), READS_SHOWN)
 
 
 class VersionOpen(ProjectView):
@@ -248,7 +249,10 @@ class PreviewPage(ProjectView):
         context: dict[str, Any] = {"dataset": version.dataset, "version": version, "path": path}
         try:
             preview = actions.preview_table(grant, version, path)
-            context["preview"] = {**preview, "columns": with_words(preview["columns"], preview["rows"])}
+            columns = with_words(preview["columns"], preview["rows"])
+            # Each cell beside its column: numbers line up on the right.
+            lines = [list(zip(row, columns, strict=True)) for row in preview["sample"]]
+            context["preview"] = {**preview, "columns": columns, "lines": lines}
         except (Conflict, Unprocessable) as error:
             context["refusal"] = str(error.detail)
         if not request.headers.get("HX-Request"):

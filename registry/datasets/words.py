@@ -23,19 +23,22 @@ _READS = {
 
 
 def with_words(columns: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
-    """Return columns with `type_label`, and `share`: which part of all rows has no value."""
+    """Return columns with `type_label`, `numeric`, and `share`: the part of all rows without a value."""
     return [
         {
             **column,
             "type_label": _TYPES.get(column["type"], column["type"]),
             "share": column["missing"] / rows if rows else 0.0,
+            "numeric": column["type"] in ("integer", "number"),
         }
         for column in columns
     ]
 
 
-def with_action(events: list[AuditEvent]) -> list[AuditEvent]:
-    """Attach `action_label` to each event of reading."""
+def last_reads(events: list[AuditEvent], limit: int) -> list[AuditEvent]:
+    """Return, of events with the newest first, the last of each person's way of reading; `action_label` is added."""
+    seen: dict[tuple[str, str, str], AuditEvent] = {}
     for event in events:
         event.action_label = _READS.get(event.action, event.action)  # type: ignore[attr-defined]
-    return events
+        seen.setdefault((event.on_behalf_of or event.actor_label, event.action, event.target_label), event)
+    return list(seen.values())[:limit]

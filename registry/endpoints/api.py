@@ -36,7 +36,11 @@ class EndpointViewSet(ProjectViewSet):
         "stop": "endpoint.manage",
         "log": "endpoint.read",
     }
-    queries: ClassVar[dict[str, type[QuerySerializer]]] = {"list": PageQuery, "revisions": PageQuery, "log": LogQuery}
+    queries: ClassVar[dict[str, type[QuerySerializer]]] = {
+        "list": PageQuery,
+        "revisions": PageQuery,
+        "log": LogQuery,
+    }
     queryset = Endpoint.objects.none()
     serializer_class = EndpointSerializer
     lookup_field = "name"
@@ -67,7 +71,9 @@ class EndpointViewSet(ProjectViewSet):
         rows = Revision.objects.filter(endpoint=actions.find_endpoint(name)).select_related("endpoint")
         return self.listed(rows, RevisionSerializer)
 
-    @extend_schema(request=DeploySerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: DeploymentSerializer})
+    @extend_schema(
+        request=DeploySerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: DeploymentSerializer}
+    )
     def deploy(self, request: Request, name: str) -> Response:
         """Deploy a model version: 202 with the operation. The revision before answers until this one is ready."""
         given = self.body(DeploySerializer)

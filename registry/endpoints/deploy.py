@@ -40,7 +40,11 @@ def advance(work: Work) -> Done | Again:
         why = _why(work, workload)
         _abandon(work, revision, workload, why)
         raise Failed(why)
-    stage = noop("Preparing files and environment") if workload.phase == Phase.PREPARING else noop("Loading the model")
+    stage = (
+        noop("Preparing files and environment")
+        if workload.phase == Phase.PREPARING
+        else noop("Loading the model")
+    )
     if stage != work.operation.stage:
         work.stage(stage, 0.5 if workload.phase == Phase.PREPARING else 0.8)
     return Again(LOOK_AGAIN)
@@ -70,7 +74,9 @@ def _switch(work: Work, revision: Revision) -> Done:
     with work.scope():
         work.heartbeat()
         endpoint = Endpoint.objects.select_for_update().get(pk=revision.endpoint_id)
-        before = Revision.objects.filter(endpoint=endpoint, state=Revision.State.READY).exclude(pk=revision.pk)
+        before = Revision.objects.filter(endpoint=endpoint, state=Revision.State.READY).exclude(
+            pk=revision.pk
+        )
         for old in before.select_related("endpoint"):
             workload = workload_of(old)
             if workload is not None:
@@ -92,7 +98,9 @@ def _why(work: Work, workload: Workload) -> str:
     """The server's own last word, where it left one, else the agent's."""
     with work.scope():
         text, _end = workload_log(workload, max(0, workload.log_bytes - 20_000))
-    errors = [line.removeprefix("error: ").strip() for line in text.splitlines() if line.startswith("error: ")]
+    errors = [
+        line.removeprefix("error: ").strip() for line in text.splitlines() if line.startswith("error: ")
+    ]
     if errors:
         return _("The model server did not start: %(why)s") % {"why": errors[-1]}
     return workload.reason or _("The model server ended before it could answer; its log says why.")

@@ -48,7 +48,9 @@ def serving(name: str) -> tuple[Revision, Workload]:
     workload = workload_of(endpoint.active)
     if workload is None or not workload.ready:
         raise Unavailable(
-            "endpoint.starting", _("“%(name)s” is starting. Try again in a few seconds.") % {"name": name}, retry_after=3
+            "endpoint.starting",
+            _("“%(name)s” is starting. Try again in a few seconds.") % {"name": name},
+            retry_after=3,
         )
     endpoint.active.endpoint = endpoint
     return endpoint.active, workload
@@ -73,7 +75,7 @@ class Invocations(ProjectApp):
             "operationId": "endpoints_invoke",
             "summary": "Predict",
             "description": "MLflow's scoring protocol: JSON with one of `dataframe_split`, `dataframe_records`, `instances` or "
-            "`inputs`, or CSV with a header. The answer is MLflow's: `{\"predictions\": […]}`.",
+            '`inputs`, or CSV with a header. The answer is MLflow\'s: `{"predictions": […]}`.',
             "requestBody": {
                 "required": True,
                 "content": {
@@ -84,15 +86,21 @@ class Invocations(ProjectApp):
             "responses": {
                 "200": {
                     "description": "Predictions",
-                    "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
+                    "content": {
+                        "application/json": {"schema": {"type": "object", "additionalProperties": True}}
+                    },
                 },
                 "502": {
                     "description": "The model failed",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {
+                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    },
                 },
                 "503": {
                     "description": "The endpoint is starting",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {
+                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    },
                 },
             },
         }
@@ -101,7 +109,10 @@ class Invocations(ProjectApp):
     async def handle(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind not in _TYPES:
-            raise UnsupportedInput("endpoint.content_type", _("Send application/json or text/csv, not %(type)s.") % {"type": kind[:80]})
+            raise UnsupportedInput(
+                "endpoint.content_type",
+                _("Send application/json or text/csv, not %(type)s.") % {"type": kind[:80]},
+            )
         body = await request.read(BODY_LIMIT)
         revision, workload = await self.in_scope(request, grant, self._admit, kwargs["name"], len(body))
         answer = await self._ask(workload, body, kind, kwargs["name"])
@@ -126,7 +137,11 @@ class Invocations(ProjectApp):
         audit.record(
             "endpoint.invoke",
             revision.endpoint,
-            detail={"revision": revision.number, "model": f"{revision.model_name}/{revision.model_version}", "bytes": size},
+            detail={
+                "revision": revision.number,
+                "model": f"{revision.model_name}/{revision.model_version}",
+                "bytes": size,
+            },
         )
         return revision, workload
 
@@ -141,19 +156,29 @@ class Invocations(ProjectApp):
                 transport = httpx.AsyncHTTPTransport(uds=str(socket))
                 async with (
                     httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False) as client,
-                    client.stream("POST", "http://model/invocations", content=body, headers={"content-type": kind}) as response,
+                    client.stream(
+                        "POST", "http://model/invocations", content=body, headers={"content-type": kind}
+                    ) as response,
                 ):
                     content = bytearray()
                     async for piece in response.aiter_bytes():
                         content += piece
                         if len(content) > ANSWER_LIMIT:
-                            raise ModelBroke("endpoint.answer_too_large", _("The model's answer is too large."))
-                    return httpx.Response(response.status_code, headers=response.headers, content=bytes(content))
+                            raise ModelBroke(
+                                "endpoint.answer_too_large", _("The model's answer is too large.")
+                            )
+                    return httpx.Response(
+                        response.status_code, headers=response.headers, content=bytes(content)
+                    )
         except httpx.TimeoutException:
-            raise ModelBroke("endpoint.timeout", _("“%(name)s” did not answer within two minutes.") % {"name": name}) from None
+            raise ModelBroke(
+                "endpoint.timeout", _("“%(name)s” did not answer within two minutes.") % {"name": name}
+            ) from None
         except httpx.TransportError:
             raise Unavailable(
-                "endpoint.gone", _("“%(name)s” is being restarted. Try again in a few seconds.") % {"name": name}, retry_after=3
+                "endpoint.gone",
+                _("“%(name)s” is being restarted. Try again in a few seconds.") % {"name": name},
+                retry_after=3,
             ) from None
 
     @staticmethod
@@ -161,6 +186,10 @@ class Invocations(ProjectApp):
         told = _message(answer)
         if answer.status_code < 500:
             return ModelRefused(
-                "endpoint.input_refused", _("The model did not take this input: %(why)s") % {"why": told or answer.status_code}
+                "endpoint.input_refused",
+                _("The model did not take this input: %(why)s") % {"why": told or answer.status_code},
             )
-        return ModelBroke("endpoint.model_failed", _("The model failed on this input: %(why)s") % {"why": told or answer.status_code})
+        return ModelBroke(
+            "endpoint.model_failed",
+            _("The model failed on this input: %(why)s") % {"why": told or answer.status_code},
+        )

@@ -56,7 +56,9 @@ class DeploySerializer(StrictSerializer):
     """Which model version to deploy: by number, or by alias."""
 
     model = serializers.CharField(max_length=255)
-    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None)
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None
+    )
     alias = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
 
 

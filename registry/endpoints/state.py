@@ -44,11 +44,15 @@ def states_of(endpoints: list[Endpoint]) -> dict[str, str]:
     rows = Workload.objects.filter(owner_type=OWNER, owner_id__in=actives).select_related("cluster")
     workloads = {workload.owner_id: workload for workload in rows}
     pending = set(
-        Revision.objects.filter(endpoint__in=endpoints, state=Revision.State.PENDING).values_list("endpoint_id", flat=True)
+        Revision.objects.filter(endpoint__in=endpoints, state=Revision.State.PENDING).values_list(
+            "endpoint_id", flat=True
+        )
     )
     return {
         endpoint.name: judge(
-            endpoint, workloads.get(endpoint.active_id) if endpoint.active_id else None, pending=endpoint.pk in pending
+            endpoint,
+            workloads.get(endpoint.active_id) if endpoint.active_id else None,
+            pending=endpoint.pk in pending,
         )
         for endpoint in endpoints
     }

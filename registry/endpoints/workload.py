@@ -42,7 +42,11 @@ def serving_requirements() -> tuple[str, ...]:
 
 def environment_of(model_lines: list[str], python: str) -> EnvironmentPlan:
     """A model's own requirements, and of the server's only what the model does not name itself."""
-    own = [text for line in model_lines if (text := line.partition(" #")[0].strip()) and not text.startswith(("#", "-"))]
+    own = [
+        text
+        for line in model_lines
+        if (text := line.partition(" #")[0].strip()) and not text.startswith(("#", "-"))
+    ]
     named = {Requirement(text.split(" --hash=")[0].strip()).name.lower().replace("_", "-") for text in own}
     if named & _MLFLOW:
         named |= _MLFLOW
@@ -59,7 +63,8 @@ def _text(mlflow: Mlflow, uri: str, name: str) -> str:
                 content += piece
                 if len(content) > TEXT_LIMIT:
                     raise TooLarge(
-                        "model.file_too_large", _("The model's %(name)s is too large to be a list.") % {"name": name}
+                        "model.file_too_large",
+                        _("The model's %(name)s is too large to be a list.") % {"name": name},
                     )
     except NotFound:
         return ""
@@ -81,7 +86,16 @@ def plan_of(account_id: UUID, mlflow: Mlflow, version: ModelVersion) -> Plan:
     with scope(account_id):
         slug = Project.objects.values_list("slug", flat=True).get()
     return Plan(
-        argv=("python", PROGRAM, "--model", f"models:/{version.name}/{version.version}", "--socket", SOCKET, "--download-to", "model"),
+        argv=(
+            "python",
+            PROGRAM,
+            "--model",
+            f"models:/{version.name}/{version.version}",
+            "--socket",
+            SOCKET,
+            "--download-to",
+            "model",
+        ),
         env={
             "MLFLOW_TRACKING_URI": f"{settings.INTERNAL_URL}/api/v1/projects/{slug}/mlflow",
             "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -46,8 +46,8 @@ class TrainingSource(TenantModel):
     """One immutable snapshot of a training project's code: an uploaded archive, or a commit of a git repository.
 
     `content` is a zip of the folder in the blob store, `size` its unpacked bytes; `documents` are the files that say
-    how it is launched (JSON: name to text). `entry_points` maps each entry point to its parameters as
-    `{name: {"type": …, "default": …}}`; `python` and `requirements` describe the environment it runs in.
+    how it is launched (JSON: name to text). `entry_points` are lists of `{"name", "parameters": [{"name", "type",
+    "default"}]}`, in the project's order; `python` and `requirements` describe the environment it runs in.
     """
 
     class Kind(models.TextChoices):
@@ -61,7 +61,7 @@ class TrainingSource(TenantModel):
     commit = models.CharField(max_length=40, blank=True)
     content = TenantForeignKey(Blob, models.PROTECT, related_name="+")
     documents = SealedField()
-    entry_points = models.JSONField(default=dict)
+    entry_points = models.JSONField(default=list)
     python = models.CharField(max_length=16, blank=True)
     requirements = models.JSONField(default=list)
     size = models.PositiveBigIntegerField(default=0)
@@ -79,6 +79,18 @@ class TrainingSource(TenantModel):
     def label(self) -> str:
         """How audit entries call this snapshot."""
         return f"{self.project.name} #{self.number}"
+
+    @property
+    def entry_names(self) -> list[str]:
+        """The entry points' names, in order."""
+        return [entry["name"] for entry in self.entry_points]
+
+    def parameters_of(self, entry_point: str) -> dict[str, dict[str, Any]]:
+        """An entry point's parameters by name, in order; none where there is no such entry point."""
+        for entry in self.entry_points:
+            if entry["name"] == entry_point:
+                return {parameter["name"]: parameter for parameter in entry["parameters"]}
+        return {}
 
 
 class TrainingJob(TenantModel):
@@ -118,3 +130,9 @@ class TrainingJob(TenantModel):
     def label(self) -> str:
         """How audit entries call this job."""
         return f"#{self.number} {self.source.project.name}"
+
+    @property
+    def ordered_parameters(self) -> list[tuple[str, str]]:
+        """The parameters in the order in which the project declares them."""
+        known = list(self.source.parameters_of(self.entry_point))
+        return sorted(self.parameters.items(), key=lambda pair: known.index(pair[0]) if pair[0] in known else len(known))

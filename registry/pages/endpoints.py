@@ -36,7 +36,10 @@ class EndpointForm(forms.Form):
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63, validators=[NAME])
     description = forms.CharField(
-        label=gettext_lazy("Description"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Description"),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 
@@ -54,7 +57,10 @@ def model_choices(grant: Grant) -> list[tuple[str, str]]:
     """The versions that can be deployed, newest first, with their aliases."""
     found = Mlflow(grant.account_id).search_versions(limit=100).items
     return [
-        (f"{v.name}/{v.version}", f"{v.name} v{v.version}" + (f" ({', '.join(v.aliases)})" if v.aliases else ""))
+        (
+            f"{v.name}/{v.version}",
+            f"{v.name} v{v.version}" + (f" ({', '.join(v.aliases)})" if v.aliases else ""),
+        )
         for v in found
     ]
 
@@ -97,7 +103,9 @@ class EndpointPage(ProjectView):
 
     def get(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
         endpoint = actions.find_endpoint(name)
-        revisions = list(Revision.objects.filter(endpoint=endpoint).select_related("endpoint").order_by("-number")[:20])
+        revisions = list(
+            Revision.objects.filter(endpoint=endpoint).select_related("endpoint").order_by("-number")[:20]
+        )
         pending = next((r for r in revisions if r.state == Revision.State.PENDING), None)
         operation = Operation.objects.filter(pk=pending.operation_id).first() if pending else None
         api = f"/api/v1/projects/{grant.slug}/endpoints/{name}"

@@ -28,7 +28,10 @@ class TrainingProjectForm(forms.Form):
     """A new training project."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=63, validators=[NAME], help_text=_("Lower-case letters, digits, dots and hyphens.")
+        label=_("Name"),
+        max_length=63,
+        validators=[NAME],
+        help_text=_("Lower-case letters, digits, dots and hyphens."),
     )
     description = forms.CharField(
         label=_("Description"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
@@ -39,10 +42,15 @@ class GitSourceForm(forms.Form):
     """Where to fetch the next source from."""
 
     url = forms.CharField(
-        label=_("Repository"), max_length=500, widget=forms.URLInput(attrs={"placeholder": "https://git.example.com/team/project.git"})
+        label=_("Repository"),
+        max_length=500,
+        widget=forms.URLInput(attrs={"placeholder": "https://git.example.com/team/project.git"}),
     )
     ref = forms.CharField(
-        label=_("Branch, tag or commit"), max_length=200, initial="main", help_text=_("It is pinned to a commit.")
+        label=_("Branch, tag or commit"),
+        max_length=200,
+        initial="main",
+        help_text=_("It is pinned to a commit."),
     )
     subfolder = forms.CharField(label=_("Folder in the repository"), max_length=500, required=False)
 
@@ -61,17 +69,21 @@ class LaunchForm(forms.Form):
     )
     limits__cpus = forms.IntegerField(label=_("CPUs"), min_value=1, max_value=64, initial=2)
     limits__memory = forms.IntegerField(label=_("Memory (GiB)"), min_value=1, max_value=256, initial=4)
-    limits__seconds = forms.IntegerField(label=_("Time limit (minutes)"), min_value=1, max_value=7 * 24 * 60, initial=240)
+    limits__seconds = forms.IntegerField(
+        label=_("Time limit (minutes)"), min_value=1, max_value=7 * 24 * 60, initial=240
+    )
 
-    def __init__(self, source: TrainingSource, entry_point: str, datasets: list[str], data: Any = None) -> None:
+    def __init__(
+        self, source: TrainingSource, entry_point: str, datasets: list[str], data: Any = None
+    ) -> None:
         super().__init__(data)
-        names = list(source.entry_points)
+        names = source.entry_names
         self.source = source
         self.chosen = entry_point if entry_point in names else ("main" if "main" in names else names[0])
         self.fields["entry_point"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
         self.fields["entry_point"].initial = self.chosen
         self.fields["experiment"].widget.attrs["placeholder"] = source.project.name
-        self.parameters: dict[str, dict[str, Any]] = source.entry_points[self.chosen]
+        self.parameters: dict[str, dict[str, Any]] = source.parameters_of(self.chosen)
         for name, declared in self.parameters.items():
             self._add_parameter(name, declared, datasets)
 
@@ -96,7 +108,9 @@ class LaunchForm(forms.Form):
 
     def _given(self, prefix: str, values: dict[str, Any]) -> dict[str, str]:
         return {
-            name.removeprefix(prefix): str(value) for name, value in values.items() if name.startswith(prefix) and value
+            name.removeprefix(prefix): str(value)
+            for name, value in values.items()
+            if name.startswith(prefix) and value
         }
 
     def asked(self) -> Launch:
@@ -119,5 +133,9 @@ class LaunchForm(forms.Form):
 
     def as_request(self, project: TrainingProject) -> dict[str, Any]:
         """The API's body for a launch with the defaults, for “copy as curl”."""
-        defaults = {name: declared["default"] for name, declared in self.parameters.items() if declared["default"] is not None}
+        defaults = {
+            name: declared["default"]
+            for name, declared in self.parameters.items()
+            if declared["default"] is not None
+        }
         return {"project": project.name, "entry_point": self.chosen, "parameters": defaults}

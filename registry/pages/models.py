@@ -24,7 +24,9 @@ class ModelList(ProjectView):
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         found = Mlflow(grant.account_id).search_models(limit=50, token=request.GET.get("cursor", ""))
-        serving = Endpoint.objects.filter(active__isnull=False, desired="running").values_list("active__model_name", "name")
+        serving = Endpoint.objects.filter(active__isnull=False, desired="running").values_list(
+            "active__model_name", "name"
+        )
         endpoints: dict[str, list[str]] = {}
         for model_name, endpoint_name in serving:
             endpoints.setdefault(model_name, []).append(endpoint_name)
@@ -62,7 +64,10 @@ class ModelPage(ProjectView):
                     if error.status != 404:
                         raise
         keys = headline(runs.values())
-        jobs = {job.run_id: job for job in TrainingJob.objects.filter(run_id__in=runs).select_related("source__project")}
+        jobs = {
+            job.run_id: job
+            for job in TrainingJob.objects.filter(run_id__in=runs).select_related("source__project")
+        }
         served = Revision.objects.filter(model_name=name, state="ready").select_related("endpoint")
         endpoints: dict[int, list[Revision]] = {}
         for revision in served:
@@ -70,7 +75,9 @@ class ModelPage(ProjectView):
         rows = [
             {
                 "version": version,
-                "aliases": sorted(alias for alias, number in model.aliases.items() if number == version.version),
+                "aliases": sorted(
+                    alias for alias, number in model.aliases.items() if number == version.version
+                ),
                 "run": runs.get(version.run_id),
                 "job": jobs.get(version.run_id),
                 "endpoints": endpoints.get(version.version, []),
@@ -101,7 +108,8 @@ class ModelPage(ProjectView):
             elif number.isdecimal():
                 actions.set_alias(grant, name, alias, int(number))
                 messages.success(
-                    request, _("“%(alias)s” is version %(version)s now.") % {"alias": alias, "version": number}
+                    request,
+                    _("“%(alias)s” is version %(version)s now.") % {"alias": alias, "version": number},
                 )
         except PortalError as error:
             if error.status >= 500:

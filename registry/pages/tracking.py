@@ -55,7 +55,9 @@ def headline(runs: Iterable[Run]) -> list[str]:
         for key in run.metrics:
             counts[key] = counts.get(key, 0) + 1
     preferred = ["f1", "accuracy", "precision", "recall", "roc_auc", "rmse", "mae", "loss", "val_loss"]
-    ranked = sorted(counts, key=lambda key: (preferred.index(key) if key in preferred else 99, -counts[key], key))
+    ranked = sorted(
+        counts, key=lambda key: (preferred.index(key) if key in preferred else 99, -counts[key], key)
+    )
     return ranked[:5]
 
 
@@ -129,7 +131,9 @@ class RunPage(ProjectView):
         run = mlflow.run(run_id)
         folder = request.GET.get("folder", "")[:500]
         files = mlflow.artifacts(run.id, folder)
-        top = {file.path for file in files} if not folder else {file.path for file in mlflow.artifacts(run.id)}
+        top = (
+            {file.path for file in files} if not folder else {file.path for file in mlflow.artifacts(run.id)}
+        )
         context = {
             "run": run,
             "experiment": mlflow.experiment(run.experiment_id),
@@ -177,7 +181,10 @@ class RunCompare(ProjectView):
             "runs": runs,
             "param_rows": sorted(param_rows, key=lambda row: not row["differs"]),
             "metric_rows": [
-                {"key": key, "values": [run.metrics[key].value if key in run.metrics else None for run in runs]}
+                {
+                    "key": key,
+                    "values": [run.metrics[key].value if key in run.metrics else None for run in runs],
+                }
                 for key in metrics
             ],
             "charts": charts(mlflow, runs),

@@ -55,10 +55,18 @@ class TrainingList(ProjectView):
         rows = TrainingJob.objects.select_related("source__project", "operation").order_by("-number")
         jobs, pages = page_of(request, rows)
         projects = with_newest(list(TrainingProject.objects.order_by("name")[:50]))
-        context = {"jobs": jobs, "pages": pages, "projects": projects, "api": api_url(grant, "training-jobs"), "stages": STAGES}
+        context = {
+            "jobs": jobs,
+            "pages": pages,
+            "projects": projects,
+            "api": api_url(grant, "training-jobs"),
+            "stages": STAGES,
+        }
         for job in jobs:
             job.stage_key = stage_of(job)
-        template = "registry/partials/jobs.html" if request.headers.get("HX-Request") else "registry/training.html"
+        template = (
+            "registry/partials/jobs.html" if request.headers.get("HX-Request") else "registry/training.html"
+        )
         return self.page(request, template, context)
 
 
@@ -70,7 +78,9 @@ class TrainingProjectNew(ProjectView):
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         return self.form(request, grant, TrainingProjectForm())
 
-    def form(self, request: HttpRequest, grant: Grant, form: TrainingProjectForm, status: int = 200) -> HttpResponse:
+    def form(
+        self, request: HttpRequest, grant: Grant, form: TrainingProjectForm, status: int = 200
+    ) -> HttpResponse:
         """Show the form."""
         context = {"form": form, "api": api_url(grant, "training-projects")}
         return self.page(request, "registry/training_project_new.html", context, status)
@@ -83,7 +93,9 @@ class TrainingProjectNew(ProjectView):
             except (Conflict, Invalid) as error:
                 show_errors(form, error, field="name")
             else:
-                return HttpResponseRedirect(reverse("registry:training_project", args=[grant.slug, project.name]))
+                return HttpResponseRedirect(
+                    reverse("registry:training_project", args=[grant.slug, project.name])
+                )
         return self.form(request, grant, form, 422)
 
 
@@ -96,10 +108,19 @@ class TrainingProjectPage(ProjectView):
         return self.show(request, grant, launching.find_project(name), GitSourceForm())
 
     def show(
-        self, request: HttpRequest, grant: Grant, project: TrainingProject, form: GitSourceForm, status: int = 200
+        self,
+        request: HttpRequest,
+        grant: Grant,
+        project: TrainingProject,
+        form: GitSourceForm,
+        status: int = 200,
     ) -> HttpResponse:
         """Show the project."""
-        sources = TrainingSource.objects.filter(project=project).select_related("content", "project").order_by("-number")
+        sources = (
+            TrainingSource.objects.filter(project=project)
+            .select_related("content", "project")
+            .order_by("-number")
+        )
         context = {
             "training_project": project,
             "sources": list(sources[:50]),
@@ -115,7 +136,7 @@ class TrainingProjectPage(ProjectView):
         if not form.is_valid():
             return self.show(request, grant, project, form, 422)
         operation = request_fetch(grant, project, **form.cleaned_data)
-        return HttpResponseRedirect(reverse("projects:operation", args=[grant.slug, operation.pk]))
+        return HttpResponseRedirect(reverse("project:operation", args=[grant.slug, operation.pk]))
 
 
 class TrainingNew(ProjectView):
@@ -125,14 +146,22 @@ class TrainingNew(ProjectView):
 
     def chosen(self, request: HttpRequest) -> tuple[list[TrainingProject], TrainingProject | None]:
         """The projects that can be launched, and the one that is asked for (else the first)."""
-        projects = [p for p in with_newest(list(TrainingProject.objects.order_by("name")[:200])) if p.newest is not None]
+        projects = [
+            p
+            for p in with_newest(list(TrainingProject.objects.order_by("name")[:200]))
+            if p.newest is not None
+        ]
         wanted = request.POST.get("project") or request.GET.get("project", "")
         return projects, next((p for p in projects if p.name == wanted), projects[0] if projects else None)
 
     def launch_form(self, request: HttpRequest, project: TrainingProject, data: Any = None) -> LaunchForm:
         """The form of a project's newest source and chosen entry point."""
         given = data or request.GET
-        datasets = [d.name for d in Dataset.objects.order_by("name")[:500] if latest_version(d) is not None] if data is None else None
+        datasets = (
+            [d.name for d in Dataset.objects.order_by("name")[:500] if latest_version(d) is not None]
+            if data is None
+            else None
+        )
         if datasets is None:
             datasets = list(Dataset.objects.order_by("name").values_list("name", flat=True)[:500])
         return LaunchForm(project.newest, given.get("entry_point", ""), datasets, data)
@@ -193,7 +222,11 @@ class TrainingJobPage(ProjectView):
             "log_url": api_url(grant, f"training-jobs/{number}/log"),
             "api": api_url(grant, f"training-jobs/{number}"),
         }
-        return self.page(request, "registry/partials/job_status.html" if fragment else "registry/training_job.html", context)
+        return self.page(
+            request,
+            "registry/partials/job_status.html" if fragment else "registry/training_job.html",
+            context,
+        )
 
     def post(self, request: HttpRequest, grant: Grant, number: int) -> HttpResponse:
         job = launching.find_job(number)

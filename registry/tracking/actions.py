@@ -23,7 +23,9 @@ def version_target(name: str, version: int) -> Target:
     return Target("modelversion", f"{name}/{version}", f"{name} v{version}")
 
 
-def register(grant: Grant, name: str, *, run_id: str, model_id: str = "", description: str = "") -> ModelVersion:
+def register(
+    grant: Grant, name: str, *, run_id: str, model_id: str = "", description: str = ""
+) -> ModelVersion:
     """Register a model that a run logged as the next version of `name`, which is made if there is none.
 
     Raises `Invalid` for a bad name, `NotFound` for no such run, `Unprocessable` where the run logged no such model.
@@ -33,7 +35,9 @@ def register(grant: Grant, name: str, *, run_id: str, model_id: str = "", descri
     mlflow = Mlflow(grant.account_id)
     run = mlflow.run(run_id)
     if not run.model_ids or (model_id and model_id not in run.model_ids):
-        raise Unprocessable("model.none_logged", _("The run “%(run)s” logged no such model.") % {"run": run.name})
+        raise Unprocessable(
+            "model.none_logged", _("The run “%(run)s” logged no such model.") % {"run": run.name}
+        )
     chosen = model_id or run.model_ids[-1]
     mlflow.ensure_model(name)
     version = mlflow.create_version(
@@ -46,7 +50,9 @@ def register(grant: Grant, name: str, *, run_id: str, model_id: str = "", descri
 def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion:
     """Point an alias to a version. Raises `Invalid` for a name that is none, `NotFound` for no such version."""
     if not ALIAS.fullmatch(alias) or re.fullmatch(r"v\d+", alias) or alias == "latest":
-        message = _("An alias is a word of lower-case letters, digits, hyphens and underscores, not “latest” or “v1”.")
+        message = _(
+            "An alias is a word of lower-case letters, digits, hyphens and underscores, not “latest” or “v1”."
+        )
         raise Invalid("model.alias", message, errors={"alias": [message]})
     mlflow = Mlflow(grant.account_id)
     found = mlflow.version(name, version)
@@ -61,7 +67,10 @@ def delete_alias(grant: Grant, name: str, alias: str) -> None:
     mlflow = Mlflow(grant.account_id)
     version = mlflow.model(name).aliases.get(alias)
     if version is None:
-        raise NotFound("model.alias_not_found", _("“%(name)s” has no alias “%(alias)s”.") % {"name": name, "alias": alias})
+        raise NotFound(
+            "model.alias_not_found",
+            _("“%(name)s” has no alias “%(alias)s”.") % {"name": name, "alias": alias},
+        )
     mlflow.delete_alias(name, alias)
     audit.record("model.alias_removed", version_target(name, version), detail={"alias": alias})
 
@@ -78,7 +87,9 @@ def read_json(mlflow: Mlflow, uri: str, path: str, limit: int = EXAMPLE_LIMIT) -
         for piece in response.iter_bytes():
             content += piece
             if len(content) > limit:
-                raise Unprocessable("artifact.too_large", _("“%(path)s” is too large to show here.") % {"path": path})
+                raise Unprocessable(
+                    "artifact.too_large", _("“%(path)s” is too large to show here.") % {"path": path}
+                )
     try:
         return json.loads(content)
     except ValueError:
@@ -99,5 +110,8 @@ def input_example(grant: Grant, name: str, version: int) -> dict[str, Any]:
     audit.record("model.example", target)
     frame = example.get("dataframe_split") if isinstance(example, dict) else None
     if not isinstance(frame, dict):
-        raise Unprocessable("model.example_form", _("The input example of %(model)s is not a table.") % {"model": target.label})
+        raise Unprocessable(
+            "model.example_form",
+            _("The input example of %(model)s is not a table.") % {"model": target.label},
+        )
     return frame

@@ -47,7 +47,13 @@ class MlflowViewSet(ProjectViewSet):
         """MLflow as this project's account sees it."""
         return Mlflow(self.grant.account_id)
 
-    def page(self, request: Request, items: Sequence[Any], token: str, serializer: type[serializers.Serializer[Any]]) -> Response:
+    def page(
+        self,
+        request: Request,
+        items: Sequence[Any],
+        token: str,
+        serializer: type[serializers.Serializer[Any]],
+    ) -> Response:
         """Answer with one page, and where the next one is."""
         following = None
         if token:
@@ -59,7 +65,11 @@ class MlflowViewSet(ProjectViewSet):
 class ExperimentViewSet(MlflowViewSet):
     """Experiments: named sets of runs."""
 
-    permissions: ClassVar[dict[str, str]] = {"list": "mlflow.read", "retrieve": "mlflow.read", "runs": "mlflow.read"}
+    permissions: ClassVar[dict[str, str]] = {
+        "list": "mlflow.read",
+        "retrieve": "mlflow.read",
+        "runs": "mlflow.read",
+    }
     queries: Queries = {"list": CursorQuery, "runs": RunQuery}
     serializer_class = ExperimentSerializer
 

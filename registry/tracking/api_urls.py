@@ -30,7 +30,9 @@ urlpatterns = [
     path("runs/<run_id:run_id>/artifacts", _run({"get": "artifacts"}), name="run_artifacts"),
     path("models", _model({"get": "list"}), name="models"),
     path("models/<str:name>", _model({"get": "retrieve"}), name="model"),
-    path("models/<str:name>/versions", _model({"get": "versions", "post": "register"}), name="model_versions"),
+    path(
+        "models/<str:name>/versions", _model({"get": "versions", "post": "register"}), name="model_versions"
+    ),
     path("models/<str:name>/versions/<int:number>", _model({"get": "version"}), name="model_version"),
     path(
         "models/<str:name>/versions/<int:number>/input-example",

@@ -27,7 +27,9 @@ class ArtifactDownload(ProjectApp):
             "responses": {
                 "200": {
                     "description": "The file",
-                    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+                    "content": {
+                        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+                    },
                 }
             },
         }
@@ -54,6 +56,9 @@ class ArtifactDownload(ProjectApp):
                 name = _SAFE_NAME.sub("_", path.rpartition("/")[2]) or "file"
                 await request.respond(
                     200,
-                    {"content-type": "application/octet-stream", "content-disposition": f'attachment; filename="{name}"'},
+                    {
+                        "content-type": "application/octet-stream",
+                        "content-disposition": f'attachment; filename="{name}"',
+                    },
                     response.aiter_bytes(),
                 )

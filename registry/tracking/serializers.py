@@ -101,7 +101,9 @@ class AliasSerializer(StrictSerializer):
 class CursorQuery(QuerySerializer):
     """MLflow pages by a token of its own."""
 
-    cursor = serializers.CharField(required=False, max_length=2000, default="", help_text="`next` of another page.")
+    cursor = serializers.CharField(
+        required=False, max_length=2000, default="", help_text="`next` of another page."
+    )
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=200, default=50)
 
 

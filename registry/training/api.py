@@ -24,6 +24,7 @@ from registry.training.serializers import (
     TrainingProjectSerializer,
 )
 
+
 def with_newest(projects: list[TrainingProject]) -> list[TrainingProject]:
     """Attach each project's newest source as `newest`, in one query."""
     newest = (
@@ -65,7 +66,9 @@ class TrainingProjectViewSet(ProjectViewSet):
     def list(self, request: Request) -> Response:
         """List the training projects."""
         page = self.paginate_queryset(TrainingProject.objects.all())
-        return self.get_paginated_response(TrainingProjectSerializer(with_newest(list(page or [])), many=True).data)
+        return self.get_paginated_response(
+            TrainingProjectSerializer(with_newest(list(page or [])), many=True).data
+        )
 
     @extend_schema(responses={201: TrainingProjectSerializer})
     def create(self, request: Request) -> Response:
@@ -84,7 +87,9 @@ class TrainingProjectViewSet(ProjectViewSet):
         rows = TrainingSource.objects.filter(project=project).select_related("content", "project")
         return self.listed(rows, SourceSerializer)
 
-    @extend_schema(request=GitSourceSerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: FetchSerializer})
+    @extend_schema(
+        request=GitSourceSerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: FetchSerializer}
+    )
     def add_git_source(self, request: Request, name: str) -> Response:
         """Fetch a commit of a git repository as the next source; answers with the operation that does it."""
         given = self.body(GitSourceSerializer)
@@ -115,7 +120,9 @@ class TrainingJobViewSet(ProjectViewSet):
         rows = TrainingJob.objects.select_related("source__project", "operation")
         return self.listed(rows, JobSerializer)
 
-    @extend_schema(request=LaunchSerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: JobSerializer})
+    @extend_schema(
+        request=LaunchSerializer, parameters=[IDEMPOTENCY_PARAMETER], responses={202: JobSerializer}
+    )
     def create(self, request: Request) -> Response:
         """Launch a training project: 202 with the job, whose `operation` streams its progress."""
         given = self.body(LaunchSerializer)
@@ -150,4 +157,6 @@ class TrainingJobViewSet(ProjectViewSet):
     @extend_schema(request=None, responses={202: JobSerializer})
     def retry(self, request: Request, number: int) -> Response:
         """Launch the same again, as a new job."""
-        return Response(JobSerializer(launching.retry(self.grant, launching.find_job(number))).data, status=202)
+        return Response(
+            JobSerializer(launching.retry(self.grant, launching.find_job(number))).data, status=202
+        )

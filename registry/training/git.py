@@ -21,7 +21,13 @@ KIND = "training.fetch"
 
 
 def request_fetch(
-    grant: Grant, project: TrainingProject, *, url: str, ref: str, subfolder: str = "", idempotency_key: str = ""
+    grant: Grant,
+    project: TrainingProject,
+    *,
+    url: str,
+    ref: str,
+    subfolder: str = "",
+    idempotency_key: str = "",
 ) -> Operation:
     """Ask for a source from git; the work is an operation, for a repository may be slow or far away."""
     return operations.submit(

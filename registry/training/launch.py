@@ -62,7 +62,9 @@ class Launch:
 def create_project(grant: Grant, name: str, description: str = "") -> TrainingProject:
     """Make an empty training project. Raises `Invalid` for a bad name, `Conflict` for one that is taken."""
     if TrainingProject.objects.filter(name=name).exists():
-        raise Conflict("training.project_exists", _("There is a training project “%(name)s” already.") % {"name": name})
+        raise Conflict(
+            "training.project_exists", _("There is a training project “%(name)s” already.") % {"name": name}
+        )
     project = TrainingProject(
         name=name, description=description, created_by_label=grant.actor.on_behalf_of or grant.actor.label
     )
@@ -83,7 +85,9 @@ def find_project(name: str) -> TrainingProject:
     """Return a training project by name; raises `NotFound`."""
     found = TrainingProject.objects.filter(name=name).first()
     if found is None:
-        raise NotFound("training.project_not_found", _("There is no training project “%(name)s” here.") % {"name": name})
+        raise NotFound(
+            "training.project_not_found", _("There is no training project “%(name)s” here.") % {"name": name}
+        )
     return found
 
 
@@ -109,7 +113,9 @@ def _version(name: str, number: str) -> DatasetVersion:
     return version
 
 
-def _inputs(grant: Grant, asked: dict[str, str], types: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def _inputs(
+    grant: Grant, asked: dict[str, str], types: dict[str, Any]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Resolve datasets to versions; returns what to mount, and the parameter values that lead there."""
     mounts: dict[str, dict[str, Any]] = {}
     values: dict[str, str] = {}
@@ -139,7 +145,12 @@ def _inputs(grant: Grant, asked: dict[str, str], types: dict[str, Any]) -> tuple
 
 
 def launch(
-    grant: Grant, project: TrainingProject, asked: Launch, *, idempotency_key: str = "", retry_of: int | None = None
+    grant: Grant,
+    project: TrainingProject,
+    asked: Launch,
+    *,
+    idempotency_key: str = "",
+    retry_of: int | None = None,
 ) -> TrainingJob:
     """Write a job and its operation down; a worker takes it from there.
 
@@ -148,7 +159,9 @@ def launch(
     """
     request = {"project": project.name, **asdict(asked)}
     if idempotency_key:
-        digest = hashlib.sha256(json.dumps([KIND, "", "", request], sort_keys=True, default=str).encode()).hexdigest()
+        digest = hashlib.sha256(
+            json.dumps([KIND, "", "", request], sort_keys=True, default=str).encode()
+        ).hexdigest()
         before = earlier(grant, idempotency_key, digest)
         if before is not None:
             return TrainingJob.objects.select_related("source__project", "operation").get(operation=before)
@@ -160,8 +173,10 @@ def launch(
         except ValidationError as error:
             problems["register_as"] = error.messages
     if problems:
-        raise Invalid("training.invalid", _("The job was not launched: some values cannot be used."), errors=problems)
-    types = source.entry_points.get(asked.entry_point, {})
+        raise Invalid(
+            "training.invalid", _("The job was not launched: some values cannot be used."), errors=problems
+        )
+    types = source.parameters_of(asked.entry_point)
     mounts, values = _inputs(grant, asked.inputs, types)
     bound = mlproject_of(source).bind(asked.entry_point, {**asked.parameters, **values})
     Project.objects.select_for_update().get()
@@ -197,7 +212,10 @@ def launch(
     audit.record(
         "training.launch",
         job,
-        detail={"parameters": bound.parameters, "inputs": {name: f"{m['dataset']}@{m['version']}" for name, m in mounts.items()}},
+        detail={
+            "parameters": bound.parameters,
+            "inputs": {name: f"{m['dataset']}@{m['version']}" for name, m in mounts.items()},
+        },
     )
     return job
 
@@ -206,7 +224,9 @@ def find_job(number: int) -> TrainingJob:
     """Return a job by its number; raises `NotFound`."""
     job = TrainingJob.objects.select_related("source__project", "operation").filter(number=number).first()
     if job is None:
-        raise NotFound("training.job_not_found", _("There is no training job #%(number)d here.") % {"number": number})
+        raise NotFound(
+            "training.job_not_found", _("There is no training job #%(number)d here.") % {"number": number}
+        )
     return job
 
 
@@ -218,7 +238,9 @@ def cancel(grant: Grant, job: TrainingJob) -> Operation:
 def retry(grant: Grant, job: TrainingJob) -> TrainingJob:
     """Launch the same again: same source, same parameters, same data. Raises `Conflict` while it is under way."""
     if not job.operation.finished:
-        raise Conflict("training.not_finished", _("Job #%(number)d is still under way.") % {"number": job.number})
+        raise Conflict(
+            "training.not_finished", _("Job #%(number)d is still under way.") % {"number": job.number}
+        )
     given = {name: value for name, value in job.parameters.items() if name not in job.inputs}
     asked = Launch(
         entry_point=job.entry_point,

@@ -124,5 +124,8 @@ def _finish(work: Work, job: TrainingJob) -> Done:
                     detail={"run": job.run_id, "job": job.number},
                 )
         result["model"] = {"name": version.name, "version": version.version}
-        work.log(_("Registered as %(name)s, version %(version)d.") % {"name": version.name, "version": version.version})
+        work.log(
+            _("Registered as %(name)s, version %(version)d.")
+            % {"name": version.name, "version": version.version}
+        )
     return Done(result)

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db.models import Max
@@ -44,7 +44,11 @@ def workbench() -> Iterator[Path]:
 def project_root(folder: Path) -> Path:
     """Return the folder that holds the MLproject file: the top, or the one folder that an archive wraps it in."""
     entries = [entry for entry in folder.iterdir() if entry.name not in ("__MACOSX", ".DS_Store")]
-    if not any(entry.name.lower() == FILE.lower() for entry in entries) and len(entries) == 1 and entries[0].is_dir():
+    if (
+        not any(entry.name.lower() == FILE.lower() for entry in entries)
+        and len(entries) == 1
+        and entries[0].is_dir()
+    ):
         return entries[0]
     return folder
 
@@ -109,7 +113,9 @@ def add_source(
     source.documents = json.dumps({"file": name, "documents": documents}).encode()
     source.save(force_insert=True)
     audit.record(
-        "training.source", source, detail={"kind": kind, "sha256": blob.sha256, **({"commit": commit} if commit else {})}
+        "training.source",
+        source,
+        detail={"kind": kind, "sha256": blob.sha256, **({"commit": commit} if commit else {})},
     )
     return source
 
@@ -117,21 +123,24 @@ def add_source(
 def add_archive(grant: Grant, project: TrainingProject, archive: BinaryIO) -> TrainingSource:
     """Keep an uploaded zip or tar as the next source of a project."""
     if archive.seek(0, io.SEEK_END) == 0:
-        raise Invalid("training.archive_empty", _("The upload is empty. Send a zip or tar.gz of the project's folder."))
+        raise Invalid(
+            "training.archive_empty", _("The upload is empty. Send a zip or tar.gz of the project's folder.")
+        )
     archive.seek(0)
     with workbench() as bench:
         extract(archive, bench / "content", CONTENT_LIMITS)
         return add_source(grant, project, project_root(bench / "content"), kind=TrainingSource.Kind.ARCHIVE)
 
 
-def describe(project: MLProject) -> dict[str, dict[str, dict[str, str | None]]]:
-    """Entry points and their parameters as plain data, for forms and the API."""
-    return {
-        entry.name: {
-            parameter.name: {"type": parameter.type, "default": parameter.default} for parameter in entry.parameters
+def describe(project: MLProject) -> list[dict[str, Any]]:
+    """Entry points and their parameters as plain data, in the order in which the project declares them."""
+    return [
+        {
+            "name": entry.name,
+            "parameters": [{"name": p.name, "type": p.type, "default": p.default} for p in entry.parameters],
         }
         for entry in project.entry_points.values()
-    }
+    ]
 
 
 def mlproject_of(source: TrainingSource) -> MLProject:

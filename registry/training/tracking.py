@@ -37,7 +37,9 @@ def ensure_run(job: TrainingJob, user: str) -> Run:
         tags["mlflow.source.git.commit"] = source.commit
     for parameter, mount in job.inputs.items():
         tags[f"portal.input.{parameter}"] = f"{mount['dataset']}@{mount['version']}"
-    run = mlflow.create_run(experiment.id, f"{source.project.name}-{job.number}", tags=tags, started_ms=now_ms())
+    run = mlflow.create_run(
+        experiment.id, f"{source.project.name}-{job.number}", tags=tags, started_ms=now_ms()
+    )
     # MLflow's own project runner logs an entry point's parameters before it starts: so do we.
     mlflow.log_batch(run.id, params=job.parameters)
     return run

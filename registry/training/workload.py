@@ -23,7 +23,7 @@ from projects.operations import wake
 from registry.datasets.access import open_for_job
 from registry.models import TrainingJob
 from registry.training.launch import INPUTS, Limits, internal_url
-from registry.training.sources import unpack, project_root
+from registry.training.sources import project_root, unpack
 
 OWNER = "trainingjob"
 TOKEN_MARGIN = timedelta(hours=1)
@@ -90,7 +90,10 @@ def _write_files(job: TrainingJob, folder: Path, log: Log) -> None:
     for parameter, mount in job.inputs.items():
         target = folder / INPUTS / parameter
         target.mkdir(parents=True)
-        log(_("Copying dataset %(name)s version %(version)s") % {"name": mount["dataset"], "version": mount["version"]})
+        log(
+            _("Copying dataset %(name)s version %(version)s")
+            % {"name": mount["dataset"], "version": mount["version"]}
+        )
         for path, pieces in open_for_job(UUID(mount["id"]), on_behalf_of=job.created_by_label, job=job.label):
             file = target / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -100,8 +100,13 @@ def add_file(version: DatasetVersion, path: str, blob_id: UUID, size: int, sha25
     return file
 
 
-def cancel_upload(grant: Grant, upload: DatasetUpload, *, reason: str = "cancelled") -> None:
+def cancel_upload(grant: Grant, upload: DatasetUpload) -> None:
     """Drop an upload and what it has sent."""
+    drop_upload(upload, reason="cancelled")
+
+
+def drop_upload(upload: DatasetUpload, *, reason: str) -> None:
+    """Delete an upload with its content, and record why: cancelled, checksum, expired."""
     blob = upload.blob
     audit.record("dataset.upload.cancel", upload.version, detail={"path": upload.path, "reason": reason})
     upload.delete()
@@ -110,7 +115,7 @@ def cancel_upload(grant: Grant, upload: DatasetUpload, *, reason: str = "cancell
 
 def reject_upload(grant: Grant, upload: DatasetUpload, sha256: str) -> Unprocessable:
     """Drop an upload whose content is another; returns the error to raise once that is committed."""
-    cancel_upload(grant, upload, reason="checksum")
+    drop_upload(upload, reason="checksum")
     return Unprocessable(
         "dataset.checksum",
         _("“%(path)s” arrived with SHA-256 %(got)s instead of %(wanted)s, and was dropped. Send it again.")

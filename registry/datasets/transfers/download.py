@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ class FileDownload(ProjectApp):
         headers |= {
             "content-type": media_type(file.path),
             "content-length": str(answer.end - answer.start),
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(PurePosixPath(file.path).name)}",
+            "content-disposition": _disposition(PurePosixPath(file.path).name),
             "content-security-policy": "sandbox; default-src 'none'",
         }
         if answer.status == 206:
@@ -97,6 +98,12 @@ def _decide(request: AsgiRequest, file: DatasetFile) -> _Answer:
     if found is None:
         return _Answer(200, file, 0, file.size)
     return _Answer(206, file, *found)
+
+
+def _disposition(name: str) -> str:
+    """Save it, never show it; the plain name is for clients that do not read RFC 5987's."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
 
 
 def _etag(file: DatasetFile) -> str:
