@@ -258,7 +258,7 @@ def report(etch: Project, memory: Document, job: Document) -> None:
     say("    " + " " * 8 + "".join(f"{label:>10}" for label in labels))
     for label, row in zip(labels, matrix["matrix"], strict=True):
         say(f"    {label:<8}" + "".join(f"{count:>10,}" for count in row))
-    for name in ("yield_actual", "yield_predicted"):
+    for name in ("whole_actual_yield", "whole_predicted_yield"):
         if name in metrics:
             say(f"  {name.replace('_', ' '):<17} {metrics[name]:.2%}")
     say()

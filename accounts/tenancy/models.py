@@ -121,7 +121,7 @@ class TenantRow(models.Model):
 
     readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT})
 
-    objects: ClassVar[TenantManager[Any]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         abstract = True

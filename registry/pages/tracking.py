@@ -146,7 +146,7 @@ class RunPage(ProjectView):
             "folder": folder,
             "parent": folder.rpartition("/")[0],
             "job": TrainingJob.objects.select_related("source__project").filter(run_id=run.id).first(),
-            "versions": [v for v in mlflow.search_versions(f"run_id = '{run.id}'", limit=20).items],
+            "versions": mlflow.search_versions(f"run_id = '{run.id}'", limit=20).items,
             "tags": sorted((k, v) for k, v in run.tags.items() if not k.startswith("mlflow.")),
             "api": f"/api/v1/projects/{grant.slug}/runs/{run.id}",
         }
@@ -174,7 +174,9 @@ class RunCompare(ProjectView):
         runs = [mlflow.run(run_id) for run_id in wanted]
         params = sorted({key for run in runs for key in run.params})
         metrics = sorted({key for run in runs for key in run.metrics})
-        param_rows = [{"key": key, "values": [run.params.get(key, "") for run in runs]} for key in params]
+        param_rows: list[dict[str, Any]] = [
+            {"key": key, "values": [run.params.get(key, "") for run in runs]} for key in params
+        ]
         for row in param_rows:
             row["differs"] = len(set(row["values"])) > 1
         context = {

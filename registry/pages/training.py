@@ -12,13 +12,12 @@ from django.utils.translation import gettext_lazy
 from accounts.errors import Conflict, Invalid, NotFound, PortalError, Unprocessable
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
-from registry.datasets.find import latest_version
 from registry.models import Dataset, TrainingJob, TrainingProject, TrainingSource
 from registry.pages.forms import GitSourceForm, LaunchForm, TrainingProjectForm, show_errors
 from registry.pages.paging import page_of
 from registry.training import launch as launching
-from registry.training.api import with_newest
 from registry.training.git import request_fetch
+from registry.training.newest import newest_of, with_newest
 
 # The stages of `registry.training.run`, in order, with what a person reads.
 STAGES = (
@@ -38,7 +37,7 @@ def stage_of(job: TrainingJob) -> str:
 
 def job_url(grant: Grant, job: TrainingJob) -> str:
     """A job's page."""
-    return reverse("registry:training_job", args=[grant.slug, job.number])
+    return str(reverse("registry:training_job", args=[grant.slug, job.number]))
 
 
 def api_url(grant: Grant, path: str) -> str:
@@ -149,22 +148,17 @@ class TrainingNew(ProjectView):
         projects = [
             p
             for p in with_newest(list(TrainingProject.objects.order_by("name")[:200]))
-            if p.newest is not None
+            if newest_of(p) is not None
         ]
         wanted = request.POST.get("project") or request.GET.get("project", "")
         return projects, next((p for p in projects if p.name == wanted), projects[0] if projects else None)
 
     def launch_form(self, request: HttpRequest, project: TrainingProject, data: Any = None) -> LaunchForm:
         """The form of a project's newest source and chosen entry point."""
-        given = data or request.GET
-        datasets = (
-            [d.name for d in Dataset.objects.order_by("name")[:500] if latest_version(d) is not None]
-            if data is None
-            else None
-        )
-        if datasets is None:
-            datasets = list(Dataset.objects.order_by("name").values_list("name", flat=True)[:500])
-        return LaunchForm(project.newest, given.get("entry_point", ""), datasets, data)
+        source = newest_of(project)
+        assert source is not None
+        datasets = list(Dataset.objects.order_by("name").values_list("name", flat=True)[:500])
+        return LaunchForm(source, (data or request.GET).get("entry_point", ""), datasets, data)
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         projects, project = self.chosen(request)

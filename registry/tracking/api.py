@@ -27,8 +27,6 @@ from registry.tracking.serializers import (
     VersionSerializer,
 )
 
-Queries = ClassVar[dict[str, type[QuerySerializer]]]
-
 
 def page_of(name: str, item: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
     """The schema of one page of MLflow's things."""
@@ -40,7 +38,7 @@ def page_of(name: str, item: type[serializers.Serializer[Any]]) -> serializers.S
 class MlflowViewSet(ProjectViewSet):
     """Something that MLflow keeps."""
 
-    pagination_class = None
+    pagination_class = None  # type: ignore[assignment]  # MLflow pages by tokens of its own
 
     @property
     def mlflow(self) -> Mlflow:
@@ -70,7 +68,7 @@ class ExperimentViewSet(MlflowViewSet):
         "retrieve": "mlflow.read",
         "runs": "mlflow.read",
     }
-    queries: Queries = {"list": CursorQuery, "runs": RunQuery}
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": CursorQuery, "runs": RunQuery}
     serializer_class = ExperimentSerializer
 
     @extend_schema(responses=page_of("ExperimentPage", ExperimentSerializer))
@@ -105,7 +103,7 @@ class RunViewSet(MlflowViewSet):
         "metric": "mlflow.read",
         "artifacts": "mlflow.read",
     }
-    queries: Queries = {"artifacts": FolderQuery}
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"artifacts": FolderQuery}
     serializer_class = RunSerializer
 
     def retrieve(self, request: Request, run_id: str) -> Response:
@@ -136,7 +134,7 @@ class ModelViewSet(MlflowViewSet):
         "set_alias": "model.write",
         "delete_alias": "model.write",
     }
-    queries: Queries = {"list": CursorQuery}
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": CursorQuery}
     serializer_class = ModelSerializer
 
     @extend_schema(responses=page_of("ModelPage", ModelSerializer))

@@ -22,7 +22,7 @@ class ExperimentSerializer(Read):
 class FiniteFloat(serializers.FloatField):
     """JSON has no infinities and no NaN: they are null."""
 
-    def to_representation(self, value: Any) -> float | None:
+    def to_representation(self, value: Any) -> float | None:  # type: ignore[override]
         number = float(value)
         return number if number - number == 0 else None
 

@@ -14,6 +14,7 @@ from registry.models import TrainingJob, TrainingProject, TrainingSource
 from registry.training import launch as launching
 from registry.training import log as job_log
 from registry.training.git import request_fetch
+from registry.training.newest import with_newest
 from registry.training.serializers import (
     FetchSerializer,
     GitSourceSerializer,
@@ -23,20 +24,6 @@ from registry.training.serializers import (
     SourceSerializer,
     TrainingProjectSerializer,
 )
-
-
-def with_newest(projects: list[TrainingProject]) -> list[TrainingProject]:
-    """Attach each project's newest source as `newest`, in one query."""
-    newest = (
-        TrainingSource.objects.filter(project__in=projects)
-        .order_by("project_id", "-number")
-        .distinct("project_id")
-        .select_related("content", "project")
-    )
-    found = {source.project_id: source for source in newest}
-    for project in projects:
-        project.newest = found.get(project.pk)  # type: ignore[attr-defined]
-    return projects
 
 
 class LogQuery(QuerySerializer):

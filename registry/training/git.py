@@ -18,6 +18,8 @@ from registry.models import TrainingProject, TrainingSource
 from registry.training.sources import add_source, workbench
 
 KIND = "training.fetch"
+# A repository that cannot be reached is more often a wrong address than a short outage.
+PATIENCE = timedelta(minutes=1)
 
 
 def request_fetch(

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from projects.doors.strict import StrictSerializer
 from registry.models import TrainingJob, TrainingProject, TrainingSource
 from registry.models.training import NAME
+from registry.training.newest import newest_of
 
 
 class SourceSerializer(serializers.ModelSerializer[TrainingSource]):
@@ -39,11 +40,11 @@ class TrainingProjectSerializer(StrictSerializer):
     description = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
     created_by_label = serializers.CharField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # a field called like DRF's own attribute
 
     def get_source(self, project: TrainingProject) -> dict[str, Any] | None:
         """The newest source, or null."""
-        newest = getattr(project, "newest", None)
+        newest = newest_of(project)
         return SourceSerializer(newest).data if newest is not None else None
 
 
@@ -84,7 +85,7 @@ class JobSerializer(serializers.ModelSerializer[TrainingJob]):
     """A training job, with its operation's state."""
 
     project = serializers.CharField(source="source.project.name", read_only=True)
-    source = serializers.IntegerField(source="source.number", read_only=True)
+    source = serializers.IntegerField(source="source.number", read_only=True)  # type: ignore[assignment]  # a field called like DRF's own attribute
     state = serializers.CharField(source="operation.shown_state", read_only=True)
     stage = serializers.CharField(source="operation.stage", read_only=True)
     progress = serializers.FloatField(source="operation.progress", read_only=True, allow_null=True)

@@ -4,6 +4,7 @@ import time
 
 from django.utils.translation import gettext as _
 
+from accounts.errors import NotFound
 from projects.operations import Failed
 from registry.mlflow.client import Mlflow
 from registry.mlflow.entities import ModelVersion, Run
@@ -49,6 +50,29 @@ def end_run(job: TrainingJob, status: str) -> None:
     """End the job's run with FINISHED, FAILED or KILLED, unless it has ended."""
     if job.run_id:
         Mlflow(job.account_id).set_terminated(job.run_id, status, now_ms())
+
+
+def close_runs(job: TrainingJob, status: str) -> tuple[str, str]:
+    """End every run of an ended job that has not ended; return the ids of its run and experiment, empty for none.
+
+    Finds also a run that was made but never remembered, because its worker was killed in between.
+    """
+    mlflow = Mlflow(job.account_id)
+    experiment = mlflow.find_experiment(job.experiment_name)
+    runs: dict[str, Run] = {}
+    if experiment is not None:
+        found = mlflow.search_runs([experiment.id], f"tags.`{JOB_TAG}` = '{job.pk}'", limit=10).items
+        runs = {run.id: run for run in reversed(found)}
+    if job.run_id and job.run_id not in runs:
+        try:
+            runs = {job.run_id: mlflow.run(job.run_id), **runs}
+        except NotFound:
+            return job.run_id, job.experiment_id  # deleted for good: nothing is left to close
+    for run in runs.values():
+        if run.status in ("RUNNING", "SCHEDULED"):
+            mlflow.update_run(run.id, status=status, ended_ms=now_ms())
+    kept = runs.get(job.run_id) or next(iter(runs.values()), None)
+    return (kept.id, kept.experiment_id) if kept is not None else ("", "")
 
 
 def register_model(job: TrainingJob) -> tuple[ModelVersion, bool]:

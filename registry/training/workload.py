@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Actor
+from accounts.errors import Conflict
 from accounts.tenancy import scope
 from clusters.actions import Owner
 from clusters.local.hooks import Log
@@ -104,8 +105,13 @@ def _write_files(job: TrainingJob, folder: Path, log: Log) -> None:
 
 
 def secrets(workload: Workload) -> dict[str, str]:
-    """Mint the token with which the job reaches MLflow and its data; it dies with the job."""
+    """Mint the token with which the job reaches MLflow and its data; it dies with the job.
+
+    Raises `Conflict` where the job has ended meanwhile: a token made now would outlive it.
+    """
     with _acting(workload) as job:
+        if job.operation.finished:
+            raise Conflict("training.ended", _("The job had ended before its program could start."))
         token = mint_run_token(
             user_id=job.operation.user_id,
             purpose=Token.Purpose.RUN,
