@@ -37,7 +37,7 @@ def _digest(code: str) -> bytes:
 def _own_account(grant: Grant, kind: str, message: str) -> Account:
     account: Account = Account.objects.get(pk=grant.account_id)
     if account.kind != kind:
-        raise Forbidden("link.kind", message)
+        raise Conflict("link.kind", message)
     return account
 
 
@@ -61,7 +61,7 @@ def _tell(other: UUID, action: str, link: Target, by: Account) -> None:
 def invite(grant: Grant, note: str = "", lifetime: timedelta = timedelta(days=7)) -> tuple[TrustLink, str]:
     """Offer what this trusted account lends; the second value, the code that claims the offer, is shown once.
 
-    Raises `Forbidden` for a general account: it has nothing to lend.
+    Raises `Conflict` for a general account: it has nothing to lend.
     """
     account = _own_account(
         grant, Account.Kind.TRUSTED, _("Only a trusted account lends. This is a general account.")
@@ -84,8 +84,8 @@ def claim(grant: Grant, code: str) -> UUID:
     """Ask, for this general account, for what a code offers; returns the link's id.
 
     The asking is recorded and committed here first; the link itself changes in the lender's scope right after, in a
-    transaction of its own. Raises `NotFound` for a code that is unknown, used up or expired, `Conflict` where the two
-    accounts are linked already.
+    transaction of its own. Raises `NotFound` for a code that is unknown, used up or expired, `Conflict` for a trusted
+    account, and where the two accounts are linked already.
     """
     account = _own_account(
         grant, Account.Kind.GENERAL, _("Only a general account borrows. This is a trusted account.")

@@ -132,8 +132,9 @@ class InvitePage(AccountView):
     def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         form = InvitationForm(request.POST)
         if form.is_valid():
-            link, code = links.invite(grant, form.cleaned_data["note"])
-            return self.shown(request, code=code, invited=link)
+            made = attempt(form, lambda: links.invite(grant, form.cleaned_data["note"]))
+            if made is not None:
+                return self.shown(request, invited=made[0], code=made[1])
         return self.shown(request, status=400, invitation=form)
 
 
