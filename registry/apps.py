@@ -12,15 +12,23 @@ class RegistryConfig(AppConfig):
         from registry.datasets.operations import profile_version
         from registry.endpoints import actions, deploy
         from registry.endpoints import workload as server
-        from registry.training import git, launch, run, workload
+        from registry.training import ending, git, launch, run, workload
 
         operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
-        operations.register(launch.KIND, run.advance, retry=launch.retry_operation, label=_("Training"))
-        operations.register(git.KIND, git.advance, label=_("Fetch from git"))
+        operations.register(
+            launch.KIND, run.advance, retry=launch.retry_operation, ended=ending.ended, label=_("Training")
+        )
+        operations.register(git.KIND, git.advance, patience=git.PATIENCE, label=_("Fetch from git"))
         hooks.prepare(workload.OWNER, workload.prepare)
         hooks.register_secrets(workload.OWNER, workload.secrets)
         hooks.on_change(workload.OWNER, workload.changed)
-        operations.register(actions.KIND, deploy.advance, retry=actions.retry_operation, label=_("Deployment"))
+        operations.register(
+            actions.KIND,
+            deploy.advance,
+            retry=actions.retry_operation,
+            ended=deploy.ended,
+            label=_("Deployment"),
+        )
         hooks.prepare(actions.OWNER, server.prepare)
         hooks.register_secrets(actions.OWNER, server.secrets)
         hooks.on_change(actions.OWNER, server.changed)

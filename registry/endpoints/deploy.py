@@ -9,6 +9,7 @@ from clusters.actions import Owner, start_workload, stop_workload, workload_log
 from clusters.models import Workload
 from clusters.states import Kind, Phase
 from projects.actions.tokens import revoke_workload_tokens
+from projects.models import Operation
 from projects.operations import Again, Done, Failed, Work
 from projects.operations.registry import Cancelled
 from registry.endpoints.actions import OWNER, workload_of
@@ -85,6 +86,9 @@ def _switch(work: Work, revision: Revision) -> Done:
         before.update(state=Revision.State.RETIRED)
         Revision.objects.filter(pk=revision.pk).update(state=Revision.State.READY, reason="")
         Endpoint.objects.filter(pk=endpoint.pk).update(active=revision)
+        server = workload_of(revision)
+        if endpoint.desired == Endpoint.Desired.STOPPED and server is not None:
+            stop_workload(server)  # stopped while this revision was starting
         audit.record(
             "endpoint.switch",
             revision,
@@ -113,3 +117,16 @@ def _abandon(work: Work, revision: Revision, workload: Workload | None, why: str
             stop_workload(workload)
             revoke_workload_tokens(workload.pk)
         Revision.objects.filter(pk=revision.pk).update(state=Revision.State.FAILED, reason=why)
+
+
+def ended(operation: Operation) -> None:
+    """Give up a revision whose deployment ended without it, however that came: else it would block the next one."""
+    pending = Revision.objects.filter(pk=operation.payload["revision"], state=Revision.State.PENDING)
+    revision = pending.select_related("endpoint").first()
+    if revision is None:
+        return
+    workload = workload_of(revision)
+    if workload is not None:
+        stop_workload(workload)
+        revoke_workload_tokens(workload.pk)
+    pending.update(state=Revision.State.FAILED, reason=operation.error or _("Cancelled."))

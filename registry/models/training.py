@@ -98,6 +98,7 @@ class TrainingJob(TenantModel):
 
     `inputs` maps a parameter of type path to the dataset version that is put there, as
     `{"dataset": name, "version": number, "id": …}`. `register_as` names the model that a successful job registers.
+    `settled_at` is when, after its end, its program was seen to have ended and its run to be closed.
     """
 
     number = models.PositiveIntegerField()
@@ -116,6 +117,7 @@ class TrainingJob(TenantModel):
     retry_of = models.PositiveIntegerField(null=True)
     created_by_label = models.CharField(max_length=160)
     created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
@@ -124,6 +126,11 @@ class TrainingJob(TenantModel):
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["account", "run_id"], name="registry_trainingjob_run"),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(settled_at=None),
+                name="registry_trainingjob_unsettled",
+            ),
         ]
 
     @property

@@ -47,7 +47,10 @@ def unsettled() -> list[tuple[UUID, UUID]]:
 
 
 def settle(account_id: UUID, job_id: UUID) -> bool:
-    """Close every run of an ended job; False while its program still runs. Raises `Unavailable` while MLflow is away."""
+    """Close every run of an ended job; False while its program still runs.
+
+    Raises `Unavailable` while MLflow is away.
+    """
     with audit.acting_as(audit.SYSTEM, via="task"):
         with scope(account_id):
             job = TrainingJob.objects.select_related("operation", "source__project").get(pk=job_id)

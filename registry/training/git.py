@@ -1,5 +1,6 @@
 """The operation `training.fetch`: pin a ref of a git repository to a commit, and keep that commit as a source."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from django.utils.translation import gettext as _
