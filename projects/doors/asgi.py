@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import translation
@@ -217,13 +217,19 @@ def identify(request: AsgiRequest) -> Identity:
     return identity
 
 
+def _tidy() -> None:
+    """Give back connections that are old or broken; one in the middle of a transaction is somebody's."""
+    if not connection.in_atomic_block:
+        close_old_connections()
+
+
 def _in_thread(function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
     def run(*args: Any, **kwargs: Any) -> T:
-        close_old_connections()
+        _tidy()
         try:
             return function(*args, **kwargs)
         finally:
-            close_old_connections()
+            _tidy()
 
     return sync_to_async(run, thread_sensitive=True)
 
