@@ -73,7 +73,7 @@ def _text(mlflow: Mlflow, uri: str, name: str) -> str:
 
 def recorded_environment(mlflow: Mlflow, version: ModelVersion) -> tuple[list[str], str]:
     """Read the requirement lines and the Python version that were logged with a model."""
-    uri = mlflow.logged_model(version.model_id).artifact_uri if version.model_id else version.source
+    uri = mlflow.root_of(version)
     lines = _text(mlflow, uri, "requirements.txt").splitlines()
     declared = yaml.safe_load(_text(mlflow, uri, "python_env.yaml") or "{}")
     python = str(declared.get("python", "")) if isinstance(declared, dict) else ""

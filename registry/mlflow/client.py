@@ -20,12 +20,16 @@ class Mlflow(Runs, Files, Registered):
 
     __slots__ = ()
 
+    def root_of(self, version: ModelVersion) -> str:
+        """Return the artifact address of a version's files."""
+        if version.model_id:
+            return self.logged_model(version.model_id).artifact_uri
+        found = self.get(
+            f"{V2}/model-versions/get-download-uri", name=version.name, version=str(version.version)
+        )
+        return str(found["artifact_uri"])
+
     def files_of(self, version: ModelVersion) -> tuple[str, list[Artifact]]:
         """Return the artifact address of a version's files and all of them, folders walked through."""
-        if version.model_id:
-            root = self.logged_model(version.model_id).artifact_uri
-        else:
-            root = self.get(
-                f"{V2}/model-versions/get-download-uri", name=version.name, version=str(version.version)
-            )["artifact_uri"]
+        root = self.root_of(version)
         return root, list(self.walk(root))

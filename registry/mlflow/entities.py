@@ -145,6 +145,12 @@ class LoggedModel:
         )
 
 
+def logged_model_of(source: str) -> str:
+    """Return the logged model's id in a source such as `models:/m-…`, or nothing."""
+    name = source.removeprefix("models:/")
+    return name if source != name and name.startswith("m-") and "/" not in name else ""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One version of a registered model; `source` is where its files lie (`models:/m-…` or an artifact
@@ -169,7 +175,8 @@ class ModelVersion:
             int(found["version"]),
             str(found.get("source", "")),
             str(found.get("run_id", "")),
-            str(found.get("model_id", "")),
+            # MLflow tells the logged model by the source alone where its database row has no other trace of it.
+            str(found.get("model_id", "")) or logged_model_of(str(found.get("source", ""))),
             str(found.get("status", "")),
             str(found.get("description", "")),
             moment(found.get("creation_timestamp")),

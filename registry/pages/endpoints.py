@@ -21,7 +21,7 @@ from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision
 from registry.models.training import NAME
 from registry.pages.forms import show_errors
-from registry.tracking.actions import model_folder, read_json
+from registry.tracking.actions import read_json
 
 STAGES = (
     ("Reading the model's requirements", gettext_lazy("Requirements")),
@@ -161,7 +161,7 @@ def example_of(grant: Grant, revision: Revision) -> str:
     mlflow = Mlflow(grant.account_id)
     try:
         version = mlflow.version(revision.model_name, revision.model_version)
-        found = read_json(mlflow, model_folder(mlflow, version), "serving_input_example.json", limit=64 << 10)
+        found = read_json(mlflow, mlflow.root_of(version), "serving_input_example.json", limit=64 << 10)
     except PortalError as error:
         if error.status >= 500:
             raise

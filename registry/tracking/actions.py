@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -30,8 +31,10 @@ def register(
 
     Raises `Invalid` for a bad name, `NotFound` for no such run, `Unprocessable` where the run logged no such model.
     """
-    if not NAME.regex.match(name):
-        raise Invalid("model.name", str(NAME.message), errors={"name": [str(NAME.message)]})
+    try:
+        NAME(name)
+    except ValidationError:
+        raise Invalid("model.name", str(NAME.message), errors={"name": [str(NAME.message)]}) from None
     mlflow = Mlflow(grant.account_id)
     run = mlflow.run(run_id)
     if not run.model_ids or (model_id and model_id not in run.model_ids):
@@ -75,11 +78,6 @@ def delete_alias(grant: Grant, name: str, alias: str) -> None:
     audit.record("model.alias_removed", version_target(name, version), detail={"alias": alias})
 
 
-def model_folder(mlflow: Mlflow, version: ModelVersion) -> str:
-    """Where a version's files lie."""
-    return mlflow.logged_model(version.model_id).artifact_uri if version.model_id else version.source
-
-
 def read_json(mlflow: Mlflow, uri: str, path: str, limit: int = EXAMPLE_LIMIT) -> Any:
     """Read a JSON artifact of at most `limit` bytes; raises `NotFound`, `Unprocessable` where it is no JSON."""
     content = bytearray()
@@ -102,7 +100,7 @@ def input_example(grant: Grant, name: str, version: int) -> dict[str, Any]:
     found = mlflow.version(name, version)
     target = version_target(name, version)
     try:
-        example = read_json(mlflow, model_folder(mlflow, found), "serving_input_example.json")
+        example = read_json(mlflow, mlflow.root_of(found), "serving_input_example.json")
     except NotFound:
         raise NotFound(
             "model.no_example", _("%(model)s was logged without an input example.") % {"model": target.label}
