@@ -177,9 +177,8 @@ def train(etch: Project) -> Document:
         )
     if project["source"] is None:
         source = etch.put_bytes("training-projects/wafer-yield/archive", archive())
-        step(
-            f"code     wafer-yield source #{source['number']}: {', '.join(entry['name'] for entry in source['entry_points'])}"
-        )
+        entries = ", ".join(entry["name"] for entry in source["entry_points"])
+        step(f"code     wafer-yield source #{source['number']}: {entries}")
     for job in etch.get("training-jobs")["results"]:
         if job["project"] == "wafer-yield" and job["state"] == "succeeded":
             step(f"training job #{job['number']} is there")
@@ -264,9 +263,9 @@ def report(etch: Project, memory: Document, job: Document) -> None:
     say()
     say("  On record (newest first)")
     for event in etch.get("audit-events", page_size=8)["results"]:
-        say(
-            f"    {event['at'][:19]}  {event['actor_label'][:28]:<28} {event['action']:<22} {event['target_label'][:40]}"
-        )
+        who, what = event["actor"], event["target"]["label"]
+        name = who["on_behalf_of"] or who["label"]
+        say(f"    {event['at'][:19]}  {name[:16]:<16} {event['action']:<24} {what[:44]}")
     say()
     project = f"{BASE_URL}/projects/{etch.slug}"
     say(f"  Look here   {project}/")
