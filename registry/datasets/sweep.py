@@ -22,4 +22,3 @@ def expire_uploads() -> int:
                 drop_upload(still, reason="expired")
                 dropped += 1
     return dropped
-

@@ -31,7 +31,9 @@ async def test_a_whole_file_with_its_headers(tenant: Tenant, web: httpx.AsyncCli
     got = await web.get(url, headers={**tenant.scientist.headers, "User-Agent": "pandas"})
     assert (got.status_code, got.content) == (200, CSV)
     assert got.headers["content-type"] == "text/csv"
-    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''w%201.csv"
+    assert (
+        got.headers["content-disposition"] == "attachment; filename=\"w_1.csv\"; filename*=UTF-8''w%201.csv"
+    )
     assert got.headers["x-content-type-options"] == "nosniff"
     assert pd.read_csv(io.BytesIO(got.content)).shape == (2, 2)
     again = await web.get(url, headers={**tenant.scientist.headers, "If-None-Match": got.headers["etag"]})
@@ -94,7 +96,8 @@ async def test_nothing_leaves_without_a_record(
         with connection.cursor() as cursor:
             cursor.execute("SET ROLE portal_owner")
             cursor.execute(
-                "ALTER TABLE accounts_auditevent ADD CONSTRAINT full_disk CHECK (action <> 'dataset.download') NOT VALID"
+                "ALTER TABLE accounts_auditevent ADD CONSTRAINT no_room "
+                "CHECK (action <> 'dataset.download') NOT VALID"
             )
             cursor.execute("RESET ROLE")
 
