@@ -166,4 +166,4 @@ def example_of(grant: Grant, revision: Revision) -> str:
         if error.status >= 500:
             raise
         return ""
-    return json.dumps(found, ensure_ascii=False, indent=1)
+    return json.dumps(found, ensure_ascii=False)

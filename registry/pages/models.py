@@ -94,6 +94,7 @@ class ModelPage(ProjectView):
             "model": model,
             "rows": rows,
             "metric_keys": keys,
+            "aliases": sorted(model.aliases.items()),
             "api": f"/api/v1/projects/{grant.slug}/models/{name}/versions",
         }
         return self.page(request, "registry/model.html", context)
