@@ -11,9 +11,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import models
+from django.db import DatabaseError, models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.errors import Unavailable
 from accounts.models.audit import AuditEvent, Outcome
 from accounts.tenancy.scope import current_account
 
@@ -89,7 +91,7 @@ def record(
     """Append one event in the current transaction: for the account in scope, or for the platform where none is open.
 
     `action` is dotted (`dataset.download`). `detail` holds facts, never secrets. Raises `LookupError` where nobody
-    said who acts: an unattributed event is a bug, not a row.
+    said who acts: an unattributed event is a bug, not a row; `Unavailable` where the log takes no row.
     """
     context = _context.get()
     if context is None:
@@ -113,6 +115,12 @@ def record(
         request_id=context.request_id[:64],
         detail=detail or {},
     )
-    event.save(force_insert=True)
+    try:
+        event.save(force_insert=True)
+    except DatabaseError as error:
+        raise Unavailable(
+            "audit.unavailable",
+            _("This cannot be put on record now, so it is not done. Try again; if it stays so, tell your admin."),
+        ) from error
     context.recorded += 1
     return event
