@@ -1,7 +1,10 @@
 """What is learned about tables: from sealed content, in the worker's step, right to the last row."""
 
+import asyncio
 import gzip
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from accounts.tenancy import scope
 from projects.models import Operation
 from registry.models import FileProfile
 from tests.datasets.conftest import Tenant, in_thread, make_dataset, put_file
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "wafer-yield"
 
 
 def _bom_csv(rows: int) -> tuple[bytes, pd.DataFrame]:
@@ -56,12 +61,23 @@ async def test_a_wafer_of_76289_rows_with_a_byte_order_mark(tenant: Tenant, web:
     assert (event.on_behalf_of, event.detail) == ("sam", {"path": "wfdata.csv"})
 
 
-async def test_the_real_wafer_of_the_wfmap_package(tenant: Tenant, web: httpx.AsyncClient) -> None:
+def _wfmap_wheel(folder: Path) -> Path:
+    """The package's wheel, pinned by its hash, from the package index or pip's cache."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--require-hashes", "-r", str(EXAMPLE / "data-requirements.txt"), "-d", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"the wfmap wheel cannot be had here: {done.stderr.strip().splitlines()[-1]}")
+    return next(folder.glob("wfmap-*.whl"))
+
+
+async def test_the_real_wafer_of_the_wfmap_package(
+    tenant: Tenant, web: httpx.AsyncClient, tmp_path: Path
+) -> None:
     """The same, with the data that the example trains on, against what pandas makes of it."""
-    wheel = next(Path(__file__).parent.joinpath("data").glob("wfmap-*.whl"), None)
-    if wheel is None:
-        pytest.skip("the wfmap wheel is not here: `make test` fetches it")
-    content = zipfile.ZipFile(wheel).read("wfmap/data/wfdata.csv")
+    wheel = await asyncio.to_thread(_wfmap_wheel, tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        content = archive.read("wfmap/data/wfdata.csv")
     frame = pd.read_csv(io.BytesIO(content))
     seen = (await _profiled(web, tenant, "wfdata.csv", content)).json()
     assert seen["rows"] == len(frame) == 76_289

@@ -103,7 +103,7 @@ async def test_nothing_leaves_without_a_record(
 
     await in_thread(refuse)
     got = await web.get(url, headers=tenant.scientist.headers)
-    assert got.status_code >= 400
+    assert (got.status_code, got.json()["code"]) == (503, "audit.unavailable")
     assert b"lot" not in got.content
 
 
