@@ -66,7 +66,7 @@ def states_now() -> dict[str, str]:
 
 ENGINES = {
     "postgres": ("PostgreSQL", "database"),
-    "redis": ("Redis", "lightning"),
+    "redis": ("Redis", "hdd-rack"),
     "mlflow": ("MLflow", "graph-up"),
     "worker": ("Celery", "cpu"),
 }
