@@ -69,7 +69,7 @@ def database_statements(name: str = DATABASE) -> list[str]:
 def script() -> str:
     """Everything as one psql script. Passwords come as psql variables, so that no file needs to hold them."""
     lines = [
-        "-- Prepares a PostgreSQL server (16 or later) for the portal. Run as a superuser; running it again is safe:",
+        "-- Prepares a PostgreSQL server (17 or later) for the portal. Run as a superuser; running it again is safe:",
         "--   psql -v ON_ERROR_STOP=1 -d postgres -f createroles.sql",
         "-- Passwords, where the server asks for them, e.g.: -v portal_app_password=... (one per role)",
         "",

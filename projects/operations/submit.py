@@ -112,7 +112,7 @@ def wake(operation: Operation) -> None:
 
 
 def cancel(operation: Operation, grant: Grant) -> Operation:
-    """Ask for an operation to stop. One that never started ends here; a started one undoes its work first.
+    """Ask for an operation to stop. Its handler undoes what was done, and ends it.
 
     Raises `Conflict` where it has ended already.
     """

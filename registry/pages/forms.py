@@ -67,8 +67,8 @@ class LaunchForm(forms.Form):
         validators=[NAME],
         help_text=_("Leave empty to register nothing."),
     )
-    limits__cpus = forms.IntegerField(label=_("CPUs"), min_value=1, max_value=64, initial=2)
-    limits__memory = forms.IntegerField(label=_("Memory (GiB)"), min_value=1, max_value=256, initial=4)
+    limits__cpus = forms.IntegerField(label=_("CPUs"), min_value=1, max_value=64)
+    limits__memory = forms.IntegerField(label=_("Memory (GiB)"), min_value=1, max_value=256)
     limits__seconds = forms.IntegerField(
         label=_("Time limit (minutes)"), min_value=1, max_value=7 * 24 * 60, initial=240
     )
@@ -82,6 +82,10 @@ class LaunchForm(forms.Form):
         self.chosen = entry_point if entry_point in names else ("main" if "main" in names else names[0])
         self.fields["entry_point"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
         self.fields["entry_point"].initial = self.chosen
+        standard = Limits.of()
+        self.fields["limits__cpus"].initial = standard.cpus
+        self.fields["limits__memory"].initial = standard.memory >> 30
+        self.fields["limits__seconds"].initial = standard.seconds // 60
         self.fields["experiment"].widget.attrs["placeholder"] = source.project.name
         self.parameters: dict[str, dict[str, Any]] = source.parameters_of(self.chosen)
         for name, declared in self.parameters.items():

@@ -114,7 +114,7 @@ class TrainingJobViewSet(ProjectViewSet):
         """Launch a training project: 202 with the job, whose `operation` streams its progress."""
         given = self.body(LaunchSerializer)
         project = launching.find_project(given.pop("project"))
-        limits = launching.Limits(**given.pop("limits", {}))
+        limits = launching.Limits.of(**given.pop("limits", {}))
         job = launching.launch(
             self.grant,
             project,

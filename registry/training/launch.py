@@ -14,6 +14,8 @@ from accounts import audit
 from accounts.audit import Target
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.ids import uuid7
+from clusters.plans import default_limits
+from clusters.states import Kind
 from projects import operations
 from projects.doors import Grant
 from projects.models import Operation, Project
@@ -32,9 +34,15 @@ INPUTS = "inputs"
 class Limits:
     """What one job may use: CPUs at once, memory in bytes, wall-clock seconds."""
 
-    cpus: int = 2
-    memory: int = 4 << 30
-    seconds: int = 6 * 3600
+    cpus: int
+    memory: int
+    seconds: int
+
+    @classmethod
+    def of(cls, *, cpus: int | None = None, memory: int | None = None, seconds: int | None = None) -> "Limits":
+        """What is asked for, and for the rest what this installation gives to a job that asks for nothing."""
+        standard = default_limits(Kind.JOB)
+        return cls(cpus or standard.cpus, memory or standard.memory, seconds or standard.wall_seconds)
 
     def problems(self) -> dict[str, list[str]]:
         """Sentences for each value out of bounds."""
@@ -56,7 +64,7 @@ class Launch:
     experiment: str = ""
     register_as: str = ""
     source: int | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=Limits.of)
 
 
 def create_project(grant: Grant, name: str, description: str = "") -> TrainingProject:

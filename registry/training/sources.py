@@ -33,7 +33,7 @@ CONTENT_LIMITS = Limits(entries=2000, total=256 << 20)
 def workbench() -> Iterator[Path]:
     """Give a private folder for unpacking, gone afterwards whatever happens."""
     root = settings.HOME / "tmp"
-    root.mkdir(mode=0o700, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="source-", dir=root))
     try:
         yield folder
