@@ -29,7 +29,9 @@ def earlier(grant: Grant, idempotency_key: str, digest: str) -> Operation | None
     """Find what the same actor asked for under the same key; raises `Unprocessable` where it asked for something else."""
     if not idempotency_key:
         return None
-    found = Operation.objects.filter(actor_id=grant.actor.id, idempotency_key=idempotency_key).first()
+    found: Operation | None = Operation.objects.filter(
+        actor_id=grant.actor.id, idempotency_key=idempotency_key
+    ).first()
     if found is not None and found.request_digest != digest:
         raise Unprocessable(
             "idempotency.reused",

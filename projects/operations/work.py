@@ -47,7 +47,8 @@ class Work:
     @property
     def payload(self) -> dict[str, Any]:
         """What was asked for, and what `save` has added since."""
-        return self.operation.payload
+        found: dict[str, Any] = self.operation.payload
+        return found
 
     @property
     def cancel_requested(self) -> bool:

@@ -271,7 +271,9 @@ class Migration(migrations.Migration):
                 (
                     "operation",
                     accounts.tenancy.models.TenantForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="training_jobs", to="projects.operation"
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_jobs",
+                        to="projects.operation",
                     ),
                 ),
                 (

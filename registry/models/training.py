@@ -142,4 +142,6 @@ class TrainingJob(TenantModel):
     def ordered_parameters(self) -> list[tuple[str, str]]:
         """The parameters in the order in which the project declares them."""
         known = list(self.source.parameters_of(self.entry_point))
-        return sorted(self.parameters.items(), key=lambda pair: known.index(pair[0]) if pair[0] in known else len(known))
+        return sorted(
+            self.parameters.items(), key=lambda pair: known.index(pair[0]) if pair[0] in known else len(known)
+        )

@@ -96,7 +96,11 @@ class ExperimentPage(ProjectView):
             runs, token, problem = [], "", str(error)
         keys = headline(runs)
         rows = [
-            {"run": run, "by": run.tags.get("mlflow.user", ""), "metrics": [run.metrics[key].value if key in run.metrics else None for key in keys]}
+            {
+                "run": run,
+                "by": run.tags.get("mlflow.user", ""),
+                "metrics": [run.metrics[key].value if key in run.metrics else None for key in keys],
+            }
             for run in runs
         ]
         context = {

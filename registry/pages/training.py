@@ -32,7 +32,8 @@ _SAME = {"Starting": "Training", "Closing the run": "Registering the model", "St
 
 def stage_of(job: TrainingJob) -> str:
     """Where a job stands on the stage bar."""
-    return _SAME.get(job.operation.stage, job.operation.stage)
+    found: str = _SAME.get(job.operation.stage, job.operation.stage)
+    return found
 
 
 def job_url(grant: Grant, job: TrainingJob) -> str:

@@ -39,7 +39,9 @@ class Limits:
     seconds: int
 
     @classmethod
-    def of(cls, *, cpus: int | None = None, memory: int | None = None, seconds: int | None = None) -> "Limits":
+    def of(
+        cls, *, cpus: int | None = None, memory: int | None = None, seconds: int | None = None
+    ) -> "Limits":
         """What is asked for, and for the rest what this installation gives to a job that asks for nothing."""
         standard = default_limits(Kind.JOB)
         return cls(cpus or standard.cpus, memory or standard.memory, seconds or standard.wall_seconds)
@@ -96,7 +98,8 @@ def find_project(name: str) -> TrainingProject:
         raise NotFound(
             "training.project_not_found", _("There is no training project “%(name)s” here.") % {"name": name}
         )
-    return found
+    returned: TrainingProject = found
+    return returned
 
 
 def _source_of(project: TrainingProject, number: int | None) -> TrainingSource:
@@ -108,7 +111,8 @@ def _source_of(project: TrainingProject, number: int | None) -> TrainingSource:
             _("“%(name)s” has no source %(number)s yet: upload its folder, or fetch it from git.")
             % {"name": project.name, "number": number or ""},
         )
-    return source
+    returned: TrainingSource = source
+    return returned
 
 
 def _version(name: str, number: str) -> DatasetVersion:
@@ -172,7 +176,10 @@ def launch(
         ).hexdigest()
         before = earlier(grant, idempotency_key, digest)
         if before is not None:
-            return TrainingJob.objects.select_related("source__project", "operation").get(operation=before)
+            returned: TrainingJob = TrainingJob.objects.select_related("source__project", "operation").get(
+                operation=before
+            )
+            return returned
     source = _source_of(project, asked.source)
     problems = asked.limits.problems()
     if asked.register_as:
@@ -215,7 +222,10 @@ def launch(
     )
     if job.operation.payload.get("job") != str(job.pk):
         # The same key arrived twice at the same moment: the other request made the job.
-        return TrainingJob.objects.select_related("source__project", "operation").get(operation=job.operation)
+        returned = TrainingJob.objects.select_related("source__project", "operation").get(
+            operation=job.operation
+        )
+        return returned
     job.save(force_insert=True)
     audit.record(
         "training.launch",
@@ -235,7 +245,8 @@ def find_job(number: int) -> TrainingJob:
         raise NotFound(
             "training.job_not_found", _("There is no training job #%(number)d here.") % {"number": number}
         )
-    return job
+    returned: TrainingJob = job
+    return returned
 
 
 def cancel(grant: Grant, job: TrainingJob) -> Operation:
@@ -265,7 +276,8 @@ def retry(grant: Grant, job: TrainingJob) -> TrainingJob:
 def retry_operation(operation: Operation, grant: Grant) -> Operation:
     """Retry a job by its operation."""
     found = TrainingJob.objects.select_related("source__project", "operation").get(operation=operation)
-    return retry(grant, found).operation
+    returned: Operation = retry(grant, found).operation
+    return returned
 
 
 def internal_url() -> str:

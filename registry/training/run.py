@@ -46,7 +46,10 @@ def advance(work: Work) -> Done | Again:
 
 def _job(work: Work) -> TrainingJob:
     try:
-        return TrainingJob.objects.select_related("source__project", "operation").get(pk=work.payload["job"])
+        found: TrainingJob = TrainingJob.objects.select_related("source__project", "operation").get(
+            pk=work.payload["job"]
+        )
+        return found
     except TrainingJob.DoesNotExist:
         raise Failed(_("The job's row is gone.")) from None
 

@@ -75,7 +75,7 @@ class LaunchSerializer(StrictSerializer):
     inputs = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
     experiment = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     register_as = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
-    source = serializers.IntegerField(
+    source = serializers.IntegerField(  # type: ignore[assignment]  # a field called like DRF's own attribute
         min_value=1, max_value=2**31 - 1, required=False, allow_null=True, default=None
     )
     limits = LimitsSerializer(required=False)

@@ -59,9 +59,10 @@ def plan_of(job: TrainingJob) -> Plan:
 
 
 def _job(workload: Workload) -> TrainingJob:
-    return TrainingJob.objects.select_related("source__project", "source__content", "operation").get(
-        pk=workload.owner_id
-    )
+    found: TrainingJob = TrainingJob.objects.select_related(
+        "source__project", "source__content", "operation"
+    ).get(pk=workload.owner_id)
+    return found
 
 
 @contextmanager
