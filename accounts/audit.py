@@ -22,7 +22,10 @@ from accounts.tenancy.scope import current_account
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: kind is user, token, run, system or anonymous. `on_behalf_of` names the person behind a token or run."""
+    """Who acts: kind is user, token, run, system or anonymous.
+
+    `on_behalf_of` names the person behind a token or run.
+    """
 
     kind: str
     id: str
@@ -120,7 +123,9 @@ def record(
     except DatabaseError as error:
         raise Unavailable(
             "audit.unavailable",
-            _("This cannot be put on record now, so it is not done. Try again; if it stays so, tell your admin."),
+            _(
+                "This cannot be put on record now, so it is not done. Try again; if it stays so, tell your admin."
+            ),
         ) from error
     context.recorded += 1
     return event

@@ -90,7 +90,7 @@ def signed_in(
             return HttpResponseRedirect(f"{reverse('accounts:sign_in')}?{where}")
         return view(request, user, *args, **kwargs)
 
-    return checked
+    return checked  # type: ignore[return-value]  # wraps() forgets that the first one is positional
 
 
 @sensitive_post_parameters("current", "password", "again")

@@ -47,7 +47,8 @@ class NotAcceptable(PortalError):
 def server_error() -> ServerError:
     """The one answer to what was not expected."""
     return ServerError(
-        "server.error", _("Something went wrong on our side. Tell your admin the request's id; the log has the rest.")
+        "server.error",
+        _("Something went wrong on our side. Tell your admin the request's id; the log has the rest."),
     )
 
 
@@ -87,7 +88,8 @@ def from_drf(error: Exception) -> PortalError:
     if isinstance(error, exceptions.NotAcceptable):
         return NotAcceptable("request.not_acceptable", str(error.detail))
     if isinstance(error, exceptions.Throttled):
-        return TooManyRequests("request.throttled", str(error.detail), retry_after=int(error.wait or 1))
+        wait = int(getattr(error, "wait", None) or 1)
+        return TooManyRequests("request.throttled", str(error.detail), retry_after=wait)
     return server_error()
 
 
@@ -100,7 +102,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     request = context.get("request")
     request_id = getattr(getattr(request, "_request", None), "request_id", "")
     return Response(
-        problem(shown, request_id=request_id), status=shown.status, headers=headers(shown), content_type=CONTENT_TYPE
+        problem(shown, request_id=request_id),
+        status=shown.status,
+        headers=headers(shown),
+        content_type=CONTENT_TYPE,
     )
 
 
@@ -161,7 +166,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """`handler400`"""
-    return render_problem(request, Invalid("request.invalid", _("The server did not understand this request.")))
+    return render_problem(
+        request, Invalid("request.invalid", _("The server did not understand this request."))
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

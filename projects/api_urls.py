@@ -39,7 +39,9 @@ _within = [
     path("audit-events/<uuid:pk>", AuditEventViewSet.as_view({"get": "retrieve"}), name="audit_event"),
     path("operations", OperationViewSet.as_view({"get": "list"}), name="operations"),
     path("operations/<uuid:pk>/log", OperationViewSet.as_view({"get": "log"}), name="operation_log"),
-    path("operations/<uuid:pk>/cancel", OperationViewSet.as_view({"post": "cancel"}), name="operation_cancel"),
+    path(
+        "operations/<uuid:pk>/cancel", OperationViewSet.as_view({"post": "cancel"}), name="operation_cancel"
+    ),
     path("operations/<uuid:pk>/retry", OperationViewSet.as_view({"post": "retry"}), name="operation_retry"),
 ]
 

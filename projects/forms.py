@@ -21,7 +21,9 @@ class MemberForm(forms.Form):
     username = forms.CharField(
         label=_("Username"),
         max_length=64,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.SCIENTIST)
 
@@ -158,5 +160,7 @@ class AccountForm(forms.Form):
         label=_("Username of the owner"),
         max_length=64,
         help_text=_("Somebody new is made with a one-time password."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )

@@ -31,7 +31,7 @@ class Account(models.Model):
     state = models.CharField(_("State"), max_length=16, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[TenantManager["Account"]] = TenantManager()
+    objects: ClassVar[TenantManager["Account"]] = TenantManager()  # type: ignore[type-arg]
 
     class Meta:
         base_manager_name = "objects"
@@ -126,7 +126,7 @@ class TrustLink(models.Model):
     changed_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[TenantManager["TrustLink"]] = TenantManager()
+    objects: ClassVar[TenantManager["TrustLink"]] = TenantManager()  # type: ignore[type-arg]
 
     class Meta:
         base_manager_name = "objects"

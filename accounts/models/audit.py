@@ -59,12 +59,12 @@ class AuditEvent(models.Model):
 
     objects = AuditQuerySet.as_manager()
 
-    @property
-    def who(self) -> str:
-        """The person, where one is known; else the token, run or process itself."""
-        return self.on_behalf_of or self.actor_label
-
     class Meta:
         base_manager_name = "objects"
         db_table = "accounts_auditevent"
         ordering: ClassVar[list[str]] = ["-at", "-id"]
+
+    @property
+    def who(self) -> str:
+        """The person, where one is known; else the token, run or process itself."""
+        return self.on_behalf_of or self.actor_label

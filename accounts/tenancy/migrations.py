@@ -37,7 +37,8 @@ def foreign_key_sql(table: str, column: str, parent: str) -> str:
 class EnableTenancy(migrations.operations.base.Operation):
     """Enable and force row level security on a model's table; put it right after the model's `CreateModel`.
 
-    `keys` are the columns that hold a tenant (a link has two); a row is visible to each. `system_read` lets the system role read all rows outside a scope.
+    `keys` are the columns that hold a tenant (a link has two); a row is visible to each. `system_read` lets
+    the system role read all rows outside a scope.
     `also_readable` maps a policy name to a further SQL condition under which rows may be read.
     """
 
@@ -150,8 +151,8 @@ class AddTenantForeignKey(migrations.operations.base.Operation):
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model)
         field = model._meta.get_field(self.field)
-        parent = field.related_model._meta.db_table  # type: ignore[union-attr]
-        editor.execute(foreign_key_sql(model._meta.db_table, field.column, parent))  # type: ignore[union-attr]
+        parent = field.related_model._meta.db_table
+        editor.execute(foreign_key_sql(model._meta.db_table, field.column, parent))
 
     def database_backwards(
         self,
@@ -162,7 +163,7 @@ class AddTenantForeignKey(migrations.operations.base.Operation):
     ) -> None:
         model = from_state.apps.get_model(app_label, self.model)
         table = model._meta.db_table
-        column = model._meta.get_field(self.field).column  # type: ignore[union-attr]
+        column = model._meta.get_field(self.field).column
         editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{table}_{column}_tenant";')
 
     def describe(self) -> str:

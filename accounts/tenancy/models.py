@@ -45,7 +45,7 @@ class TenantQuerySet(models.QuerySet[M]):
     def _fetch_all(self) -> None:
         if self._result_cache is None:
             self._guard()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
     def _iterator(self, use_chunked_fetch: bool, chunk_size: int | None) -> Iterator[M]:
         self._guard()
@@ -89,7 +89,7 @@ class TenantQuerySet(models.QuerySet[M]):
 
     def _raw_delete(self, using: str | None) -> int:
         self._guard(writes=True)
-        return super()._raw_delete(using)  # type: ignore[misc,no-any-return]
+        return super()._raw_delete(using)
 
     def _insert(self, *args: Any, **kwargs: Any) -> Any:
         self._guard(writes=True)
@@ -121,7 +121,7 @@ class TenantRow(models.Model):
 
     readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT})
 
-    objects: ClassVar[TenantManager[Self]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()  # type: ignore[type-arg]
 
     class Meta:
         abstract = True

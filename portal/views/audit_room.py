@@ -21,7 +21,7 @@ class RoomFilterForm(AuditFilterForm):
     q = forms.CharField(label=_("Search"), max_length=120, required=False)
     account = forms.ChoiceField(label=_("Account"), required=False)
 
-    field_order: ClassVar[list[str]] = ["q", "account"]
+    field_order = ("q", "account")
 
     def __init__(self, accounts: list[Account], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

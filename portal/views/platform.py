@@ -26,7 +26,9 @@ class AccountsPage(PlatformView):
 
     reader: ClassVar[str] = "admin"
 
-    def _shown(self, request: HttpRequest, form: AccountForm, status: int = 200, **context: Any) -> HttpResponse:
+    def _shown(
+        self, request: HttpRequest, form: AccountForm, status: int = 200, **context: Any
+    ) -> HttpResponse:
         rows = Project.objects.select_related("account").order_by("account__name")
         context |= {"form": form, "projects": list(rows)}
         return self.page(request, "portal/platform_accounts.html", context, status)

@@ -20,7 +20,10 @@ def _check_role(role: str) -> None:
 
 
 def add_member(grant: Grant, username: str, role: str) -> Membership:
-    """Make a person a member. Raises `NotFound` for nobody of that name, `Conflict` for a member, `Invalid` for a role."""
+    """Make a person a member.
+
+    Raises `NotFound` for nobody of that name, `Conflict` for a member, `Invalid` for a role.
+    """
     _check_role(role)
     user = User.objects.filter(username__iexact=username.strip(), is_active=True).first()
     if user is None:

@@ -132,7 +132,9 @@ def mint_run_token(
 
 def revoke_workload_tokens(workload_id: UUID) -> int:
     """Revoke what a workload was given; returns how many tokens still worked."""
-    found: int = Token.objects.filter(workload_id=workload_id, revoked_at=None).update(revoked_at=timezone.now())
+    found: int = Token.objects.filter(workload_id=workload_id, revoked_at=None).update(
+        revoked_at=timezone.now()
+    )
     return found
 
 

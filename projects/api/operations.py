@@ -59,9 +59,7 @@ class OperationViewSet(ProjectViewSet):
         wanted = {name: self.query[name] for name in names if name in self.query}
         return self.listed(Operation.objects.filter(**wanted), OperationSerializer, slug=self.grant.slug)
 
-    @documented(
-        operation_id="operation_log", summary="An operation's log", responses=OperationLogSerializer
-    )
+    @documented(operation_id="operation_log", summary="An operation's log", responses=OperationLogSerializer)
     def log(self, request: Request, pk: UUID) -> Response:
         pieces = list(operation_log.read(find_operation(pk), self.query["after"]))
         last = pieces[-1][0] if pieces else self.query["after"]

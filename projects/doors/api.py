@@ -97,7 +97,7 @@ class SignedInViewSet(DoorViewSet):
             user_agent=origin.user_agent,
         ) as context:
             self.audit_context = context
-            return super().dispatch(request, *args, **kwargs)  # type: ignore[no-any-return]
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -140,7 +140,7 @@ class ProjectViewSet(DoorViewSet):
             ) as grant:
                 self.grant = grant
                 self.parse_query(drf_request)
-                response = getattr(self, name)(drf_request, *args, **kwargs)
+                response = getattr(self, str(name))(drf_request, *args, **kwargs)
                 self.response = self.finalize_response(drf_request, response, *args, **kwargs)
                 if hasattr(self.response, "render"):
                     self.response.render()

@@ -96,7 +96,8 @@ def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] |
 
 
 def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
-    assert identity.token_id is not None and identity.token_account is not None
+    assert identity.token_id is not None
+    assert identity.token_account is not None
     with scope(identity.token_account):
         token = Token.objects.select_related("user").filter(pk=identity.token_id).first()
         if token is None or not token.usable or not token.user.is_active:

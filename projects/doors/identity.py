@@ -13,7 +13,7 @@ from accounts.errors import Forbidden, Unauthenticated
 from accounts.models import User
 from accounts.origin import Origin
 
-TOKEN_PREFIX = "mlp_"
+TOKEN_PREFIX = "mlp_"  # noqa: S105  # how tokens begin, none of them
 
 __all__ = [
     "TOKEN_PREFIX",

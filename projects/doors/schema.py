@@ -34,7 +34,7 @@ PROBLEM = {
     },
     "required": ["type", "title", "status", "code", "detail"],
 }
-SECURITY = [{"token": []}, {"session": []}]
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 _READ_PROBLEMS = (400, 401, 403, 404)
 _WRITE_PROBLEMS = (*_READ_PROBLEMS, 409, 413, 415, 422)
 
@@ -106,7 +106,7 @@ class PortalSchema(AutoSchema):  # type: ignore[misc]
         return schema
 
 
-class PortalAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[misc,no-untyped-call]
+class PortalAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
     """Tokens by header; the browser's session by cookie, with the CSRF header on unsafe methods."""
 
     target_class = "projects.doors.api.PortalAuthentication"

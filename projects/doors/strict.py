@@ -1,7 +1,7 @@
 """Requests say nothing that the portal does not understand: unknown fields and parameters are refused by name."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -13,21 +13,46 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 _KEY_LENGTH = 128
 
 
+def _is_typed(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
+    """Whether a JSON value has the field's own type: the framework would take 0 for a text, and "0" for a number."""
+    if value is None:
+        return True
+    if isinstance(field, serializers.CharField):
+        return isinstance(value, str)
+    if isinstance(field, serializers.IntegerField | serializers.FloatField):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(field, serializers.BooleanField):
+        return isinstance(value, bool)
+    return True
+
+
 class StrictSerializer(serializers.Serializer[Any]):
-    """A body with these fields and no others. Fields that are read-only count as unknown."""
+    """A body with these fields, of their own JSON types, and no others. Read-only fields count as unknown."""
+
+    # A query is texts alone.
+    texts: ClassVar[bool] = False
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse unknown fields, then validate the known ones."""
+        """Refuse unknown fields and wrong types, then validate the known ones."""
         if isinstance(data, Mapping):
             known = {name for name, field in self.fields.items() if not field.read_only}
             unknown = sorted(str(name) for name in data if name not in known)
             if unknown:
                 raise serializers.ValidationError({name: [_("There is no such field.")] for name in unknown})
+            wrong = {
+                name: [_("This is of another type than this field takes.")]
+                for name, field in self.fields.items()
+                if not self.texts and not field.read_only and not _is_typed(field, data.get(name))
+            }
+            if wrong:
+                raise serializers.ValidationError(wrong)
         return super().to_internal_value(data)
 
 
 class QuerySerializer(StrictSerializer):
     """The query parameters of one action of a viewset (`queries`); documented by the schema from here."""
+
+    texts = True
 
 
 class NoQuery(QuerySerializer):

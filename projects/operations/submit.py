@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, models, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -120,9 +121,7 @@ def cancel(operation: Operation, grant: Grant) -> Operation:
     """
     now = timezone.now()
     asked = Operation.objects.filter(pk=operation.pk, state__in=[State.QUEUED, State.RUNNING])
-    if not asked.update(
-        cancel_requested_at=models.functions.Coalesce("cancel_requested_at", now), run_after=now
-    ):
+    if not asked.update(cancel_requested_at=Coalesce("cancel_requested_at", now), run_after=now):
         raise Conflict(
             "operation.finished",
             _("“%(label)s” has ended already: there is nothing left to cancel.") % {"label": operation.label},

@@ -74,8 +74,8 @@ class LinkInvitedSerializer(LinkSerializer):
     code = serializers.SerializerMethodField()
 
     class Meta(LinkSerializer.Meta):
-        fields = (*LinkSerializer.Meta.fields, "code")
-        read_only_fields = fields
+        fields = (*LinkSerializer.Meta.fields, "code")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
 
     def get_code(self, link: TrustLink) -> str:
         """Give it to the other account: it is not shown again."""

@@ -138,8 +138,8 @@ class TokenMadeSerializer(TokenSerializer):
     token = serializers.SerializerMethodField()
 
     class Meta(TokenSerializer.Meta):
-        fields = (*TokenSerializer.Meta.fields, "token")
-        read_only_fields = fields
+        fields = (*TokenSerializer.Meta.fields, "token")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
 
     def get_token(self, token: Token) -> str:
         """The token itself: keep it, it is not shown again."""

@@ -93,9 +93,7 @@ class CredentialNewPage(ProjectView):
         if form.is_valid():
             made = attempt(
                 form,
-                lambda: create_credential(
-                    form.cleaned_data["name"], kind, form.secret, by=grant.actor.label
-                ),
+                lambda: create_credential(form.cleaned_data["name"], kind, form.secret, by=grant.actor.label),
             )
             if made is not None:
                 messages.success(request, _("“%(name)s” is sealed.") % {"name": made.name})
@@ -118,7 +116,7 @@ class CredentialPage(CredentialNewPage):
             messages.success(request, _("“%(name)s” is forgotten.") % {"name": credential.name})
             return _back(grant)
         form = CredentialForm(credential.kind, request.POST, named=False)
-        if form.is_valid() and attempt(form, lambda: replace_secret(credential, form.secret)):
+        if form.is_valid() and attempt(form, lambda: replace_secret(credential, form.secret)) is not None:
             messages.success(request, _("The secret of “%(name)s” is replaced.") % {"name": credential.name})
             return _back(grant)
         return self._shown(request, form, credential.kind, 400, credential=credential)
@@ -145,7 +143,10 @@ class ClaimPage(AccountView):
 
     def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         form = ClaimForm(request.POST)
-        if form.is_valid() and attempt(form, lambda: links.claim(grant, form.cleaned_data["code"])):
+        if (
+            form.is_valid()
+            and attempt(form, lambda: links.claim(grant, form.cleaned_data["code"])) is not None
+        ):
             messages.success(request, _("Asked. The lending account decides."))
             return _back(grant)
         return self.shown(request, status=400, claim=form)

@@ -34,7 +34,7 @@ def attempt(form: forms.BaseForm, action: Callable[[], T]) -> T | None:
 def _show(form: forms.BaseForm, error: PortalError) -> None:
     errors: dict[str, list[str]] = error.data.get("errors") or {"": [str(error.detail)]}
     for name, texts in errors.items():
-        form.add_error(name if name in form.fields else None, texts)  # type: ignore[arg-type]
+        form.add_error(name if name in form.fields else None, texts)
 
 
 def attempt_or_say(request: HttpRequest, permission: str, action: Callable[[], T]) -> T | None:

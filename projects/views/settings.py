@@ -92,7 +92,10 @@ class ProjectPage(ProjectView):
 
     def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         project, form = Project.objects.get(), ProjectForm(request.POST)
-        if form.is_valid() and attempt(form, lambda: update_project(project, **form.cleaned_data)):
+        if (
+            form.is_valid()
+            and attempt(form, lambda: update_project(project, **form.cleaned_data)) is not None
+        ):
             messages.success(request, _("Saved."))
             return HttpResponseRedirect(reverse("project:settings", args=[grant.slug]))
         return self.page(request, "projects/settings.html", {"form": form, "project": project}, 400)

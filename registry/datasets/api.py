@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.problems import CONTENT_TYPE
 from projects.doors.api import ProjectViewSet
 from projects.doors.strict import PageQuery, QuerySerializer
 from registry.datasets import actions
@@ -29,6 +30,11 @@ from registry.datasets.serializers import (
 )
 from registry.datasets.summaries import find_table, with_latest, with_shape
 from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
+
+# A table that cannot be looked into yet, or at all.
+_UNFIT: dict[Any, Any] = {
+    (status, CONTENT_TYPE): {"$ref": "#/components/schemas/Problem"} for status in (409, 422)
+}
 
 
 class DatasetViewSet(ProjectViewSet):
@@ -158,7 +164,7 @@ class DatasetVersionViewSet(ProjectViewSet):
         shown = DatasetUploadSerializer(upload, context=self._context).data
         return Response(shown, status=201 if made else 200)
 
-    @extend_schema(responses=TableProfileSerializer)
+    @extend_schema(responses={200: TableProfileSerializer, **_UNFIT})
     def profile(self, request: Request, name: str, number: str) -> Response:
         """Describe a table of a version: its columns, their types, and how many values are missing."""
         table = find_table(find_version(name, int(number)), self.query.get("path", ""))
@@ -171,7 +177,7 @@ class DatasetVersionViewSet(ProjectViewSet):
         }
         return Response(TableProfileSerializer(shown).data)
 
-    @extend_schema(responses=TablePreviewSerializer)
+    @extend_schema(responses={200: TablePreviewSerializer, **_UNFIT})
     def preview(self, request: Request, name: str, number: str) -> Response:
         """Show a table's first 100 rows and its columns' extremes. It is data, so this is on record."""
         version = find_version(name, int(number))

@@ -34,4 +34,6 @@ class Command(BaseCommand):
                 )
             except PortalError as error:
                 raise CommandError(str(error)) from None
-        self.stdout.write(json.dumps({"id": str(user.pk), "username": user.username, "one_time_password": one_time}))
+        self.stdout.write(
+            json.dumps({"id": str(user.pk), "username": user.username, "one_time_password": one_time})
+        )

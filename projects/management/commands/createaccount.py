@@ -24,7 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         owner = User.objects.filter(username__iexact=options["owner"]).first()
         if owner is None:
-            raise CommandError(f"There is no user “{options['owner']}”. Make one first: manage.py createuser {options['owner']}")
+            name = options["owner"]
+            raise CommandError(f"There is no user “{name}”. Make one first: manage.py createuser {name}")
         with audit.acting_as(audit.SYSTEM, via="command"):
             try:
                 account, project = open_account(

@@ -55,5 +55,12 @@ class Command(BaseCommand):
             except PortalError as error:
                 raise CommandError(str(error)) from None
         self.stdout.write(
-            json.dumps({"id": str(token.pk), "token": text, "role": token.role, "expires_at": token.expires_at.isoformat()})
+            json.dumps(
+                {
+                    "id": str(token.pk),
+                    "token": text,
+                    "role": token.role,
+                    "expires_at": token.expires_at.isoformat(),
+                }
+            )
         )
