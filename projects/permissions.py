@@ -27,8 +27,8 @@ class Permission(StrEnum):
     PROJECT_UPDATE = "project.update"
     MEMBER_READ = "member.read"
     MEMBER_MANAGE = "member.manage"
-    TOKEN_USE = "token.use"
-    TOKEN_MANAGE = "token.manage"
+    TOKEN_USE = "token.use"  # noqa: S105  # a permission, not a secret
+    TOKEN_MANAGE = "token.manage"  # noqa: S105
     CREDENTIAL_READ = "credential.read"
     CREDENTIAL_MANAGE = "credential.manage"
     LINK_READ = "link.read"

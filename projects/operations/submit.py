@@ -27,7 +27,10 @@ def _digest(kind: str, target: Target, payload: dict[str, Any]) -> str:
 
 
 def earlier(grant: Grant, idempotency_key: str, digest: str) -> Operation | None:
-    """Find what the same actor asked for under the same key; raises `Unprocessable` where it asked for something else."""
+    """Find what the same actor asked for under the same key.
+
+    Raises `Unprocessable` where it asked for something else.
+    """
     if not idempotency_key:
         return None
     found: Operation | None = Operation.objects.filter(

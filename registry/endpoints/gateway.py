@@ -39,7 +39,10 @@ class UnsupportedInput(PortalError):
 
 
 def serving(name: str) -> tuple[Revision, Workload]:
-    """Return what answers for an endpoint now; raises `NotFound`, `Conflict` (nothing deployed, stopped) or `Unavailable`."""
+    """Return what answers for an endpoint now.
+
+    Raises `NotFound`, `Conflict` (nothing deployed, or stopped) or `Unavailable` (starting).
+    """
     endpoint = find_endpoint(name)
     if endpoint.desired == Endpoint.Desired.STOPPED:
         raise Conflict("endpoint.stopped", _("“%(name)s” is stopped. Start it first.") % {"name": name})
@@ -67,15 +70,15 @@ def _message(answer: httpx.Response) -> str:
 
 
 class Invocations(ProjectApp):
-    """`POST …/endpoints/{name}/invocations` with MLflow's input formats (dataframe_split, dataframe_records, instances, CSV)."""
+    """`POST …/endpoints/{name}/invocations`, with MLflow's input formats."""
 
     actions: ClassVar[dict[str, str]] = {"POST": "endpoint.invoke"}
     documentation: ClassVar[dict[str, dict[str, Any]]] = {
         "POST": {
             "operationId": "endpoints_invoke",
             "summary": "Predict",
-            "description": "MLflow's scoring protocol: JSON with one of `dataframe_split`, `dataframe_records`, `instances` or "
-            '`inputs`, or CSV with a header. The answer is MLflow\'s: `{"predictions": […]}`.',
+            "description": "MLflow's scoring protocol: JSON with one of `dataframe_split`, `dataframe_records`, "
+            '`instances` or `inputs`, or CSV with a header. The answer is MLflow\'s: `{"predictions": […]}`.',
             "requestBody": {
                 "required": True,
                 "content": {

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import PortalError
-from registry.models import TrainingProject, TrainingSource
+from registry.models import TrainingSource
 from registry.models.training import NAME
 from registry.training.launch import Launch, Limits
 
@@ -135,11 +135,11 @@ class LaunchForm(forms.Form):
             ),
         )
 
-    def as_request(self, project: TrainingProject) -> dict[str, Any]:
+    def as_request(self) -> dict[str, Any]:
         """The API's body for a launch with the defaults, for “copy as curl”."""
         defaults = {
             name: declared["default"]
             for name, declared in self.parameters.items()
             if declared["default"] is not None
         }
-        return {"project": project.name, "entry_point": self.chosen, "parameters": defaults}
+        return {"project": self.source.project.name, "entry_point": self.chosen, "parameters": defaults}

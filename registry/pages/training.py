@@ -143,16 +143,15 @@ class TrainingNew(ProjectView):
     """Launch: choose a project, an entry point, its parameters and its data."""
 
     actions: ClassVar[dict[str, str]] = {"get": "training.launch", "post": "training.launch"}
+    launchable: list[TrainingProject]
 
-    def chosen(self, request: HttpRequest) -> tuple[list[TrainingProject], TrainingProject | None]:
-        """The projects that can be launched, and the one that is asked for (else the first)."""
-        projects = [
-            p
-            for p in with_newest(list(TrainingProject.objects.order_by("name")[:200]))
-            if newest_of(p) is not None
-        ]
+    def chosen(self, request: HttpRequest) -> TrainingProject | None:
+        """The project that is asked for, else the first that can be launched; all that can are in `launchable`."""
+        found = with_newest(list(TrainingProject.objects.order_by("name")[:200]))
+        self.launchable = [project for project in found if newest_of(project) is not None]
         wanted = request.POST.get("project") or request.GET.get("project", "")
-        return projects, next((p for p in projects if p.name == wanted), projects[0] if projects else None)
+        first = self.launchable[0] if self.launchable else None
+        return next((project for project in self.launchable if project.name == wanted), first)
 
     def launch_form(self, request: HttpRequest, project: TrainingProject, data: Any = None) -> LaunchForm:
         """The form of a project's newest source and chosen entry point."""
@@ -161,32 +160,25 @@ class TrainingNew(ProjectView):
         datasets = list(Dataset.objects.order_by("name").values_list("name", flat=True)[:500])
         return LaunchForm(source, (data or request.GET).get("entry_point", ""), datasets, data)
 
-    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        projects, project = self.chosen(request)
-        form = self.launch_form(request, project) if project else None
-        return self.show(request, grant, projects, project, form)
-
     def show(
-        self,
-        request: HttpRequest,
-        grant: Grant,
-        projects: list[TrainingProject],
-        project: TrainingProject | None,
-        form: LaunchForm | None,
-        status: int = 200,
+        self, request: HttpRequest, grant: Grant, form: LaunchForm | None, status: int = 200
     ) -> HttpResponse:
-        """Show the launch form."""
+        """Show the launch form, or what to do before there is anything to launch."""
         context = {
-            "projects": projects,
-            "training_project": project,
+            "projects": self.launchable,
+            "training_project": form.source.project if form else None,
             "form": form,
             "api": api_url(grant, "training-jobs"),
-            "example": form.as_request(project) if form and project else {},
+            "example": form.as_request() if form else {},
         }
         return self.page(request, "registry/training_new.html", context, status)
 
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        project = self.chosen(request)
+        return self.show(request, grant, self.launch_form(request, project) if project else None)
+
     def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        projects, project = self.chosen(request)
+        project = self.chosen(request)
         if project is None:
             raise NotFound("training.no_project", _("Make a training project with a source first."))
         form = self.launch_form(request, project, request.POST)
@@ -197,7 +189,7 @@ class TrainingNew(ProjectView):
                 show_errors(form, error)
             else:
                 return HttpResponseRedirect(job_url(grant, job))
-        return self.show(request, grant, projects, project, form, 422)
+        return self.show(request, grant, form, 422)
 
 
 class TrainingJobPage(ProjectView):
