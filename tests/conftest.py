@@ -38,6 +38,7 @@ from tests.engines.fixtures import (  # noqa: E402  # they import models
     engines,
     system_role,
 )
+from tests.loop.fixtures import other_team, portal, team, tiny_model  # noqa: E402
 
 __all__ = [
     "as_role",
@@ -46,7 +47,11 @@ __all__ = [
     "committed_database",
     "django_db_setup",
     "engines",
+    "other_team",
+    "portal",
     "system_role",
+    "team",
+    "tiny_model",
 ]
 
 

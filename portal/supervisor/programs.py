@@ -27,18 +27,18 @@ def manage(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, str(CODE / "manage.py"), *arguments)
 
 
-def portal_programs(places: Locations, listener: int, web_workers: int) -> list[Program]:
-    """Web processes first: people wait for them; MLflow takes seconds."""
+def portal_programs(places: Locations, listener: int, gate: int, web_workers: int) -> list[Program]:
+    """Web processes first: people wait for them; MLflow takes seconds. `gate` is what the web waits behind."""
     environment = base_environment(places.home)
     web = environment | {"PROMETHEUS_MULTIPROC_DIR": str(places.metrics)}
     programs = [
         Program(
             name=f"web-{number}",
-            command=manage("web", "--fd", str(listener)),
+            command=manage("web", "--fd", str(listener), "--gate", str(gate)),
             environment=web,
             stage=PORTAL,
             folder=CODE,
-            descriptors=(listener,),
+            descriptors=(listener, gate),
         )
         for number in range(1, web_workers + 1)
     ]

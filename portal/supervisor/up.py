@@ -81,8 +81,14 @@ class _Up:
                 say(f"Ended what an earlier start left running: {', '.join(left)}")
             listener = self._listen()
             self._start_engines()
+            first, others, open_gate = self._portal(listener)
+            self.supervisor.start(first)
             admin = self._prepare()
-            self._start_portal(listener)
+            open_gate()
+            # People wait for pages: the rest starts when those answer.
+            self.supervisor.run_until(self._answers, 90.0, "the web processes did not answer")
+            for program in others:
+                self.supervisor.start(program)
             self._greet(admin)
             self.supervisor.watch(self._watch_worker, every=15.0)
             if then and (status := self._run_then(then)):
@@ -172,18 +178,15 @@ class _Up:
             )
         return admin
 
-    def _start_portal(self, listener: socket.socket) -> None:
+    def _portal(self, listener: socket.socket) -> tuple[Program, list[Program], Callable[[], None]]:
+        """The first web process, all the others, and what opens the gate that the web waits behind."""
         shutil.rmtree(self.places.metrics, ignore_errors=True)
         make_private(self.places.metrics)
-        programs = portal_programs(self.places, listener.fileno(), self.environment.web_workers)
-        web = [program for program in programs if program.name.startswith("web")]
-        for program in web:
-            self.supervisor.start(program)
-        # People wait for pages: the rest starts when those answer.
-        self.supervisor.run_until(self._answers, 90.0, "the web processes did not answer")
-        for program in programs:
-            if program not in web:
-                self.supervisor.start(program)
+        # Our end of the gate stays open for web processes that are started again: they find the other end closed.
+        gate, latch = os.pipe()
+        workers = self.environment.web_workers
+        first, *others = portal_programs(self.places, listener.fileno(), gate, workers)
+        return first, others, lambda: os.close(latch)
 
     def _answers(self, path: str = "/livez") -> bool:
         try:

@@ -13,6 +13,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--fd", type=int, help="file descriptor of a listening socket")
+        parser.add_argument(
+            "--gate", type=int, help="file descriptor of a pipe; serve once its other end is closed"
+        )
 
-    def handle(self, *args: Any, fd: int | None, **options: Any) -> None:
-        sys.exit(serve(fd))
+    def handle(self, *args: Any, fd: int | None, gate: int | None, **options: Any) -> None:
+        sys.exit(serve(fd, gate))
