@@ -206,6 +206,7 @@ async def test_names_that_collide(tenant: Tenant, web: httpx.AsyncClient) -> Non
         ({"name": "new"}, "name"),
         ({"name": "a" * 64}, "name"),
         ({"name": ["x"]}, "name"),
+        ({"name": "ok", "description": 0}, "description"),
         ({}, "name"),
         ({"name": "ok", "colour": "red"}, "colour"),
         ({"name": "ok", "format": "excel"}, "format"),
