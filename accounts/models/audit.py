@@ -68,3 +68,7 @@ class AuditEvent(models.Model):
     def who(self) -> str:
         """The person, where one is known; else the token, run or process itself."""
         return self.on_behalf_of or self.actor_label
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse: the audit log is append-only."""
+        raise ScopeError("The audit log is append-only: nothing removes its rows.")
