@@ -21,18 +21,18 @@ from tests.access_matrix.registry import arguments
 from tests.cast import Cast
 
 ASGI = "/api/v1/projects/{slug}/"
-MLPROJECT = "name: it\nentry_points:\n  main:\n    command: 'python -c 1'\n"
+MLPROJECT = "name: it\npython_env: python_env.yaml\nentry_points:\n  main:\n    command: 'python -c 1'\n"
+PYTHON_ENV = "python: '3.11'\ndependencies: []\n"
 RUN = "0123456789abcdef0123456789abcdef"
 
 
 @arguments(
     f"{ME}datasets/<str:name>",
     f"{ME}datasets/<str:name>/versions",
-    f"{ASGI}datasets/{{name}}/upload",
     f"{PAGE}datasets/<str:name>/",
     f"{PAGE}datasets/<str:name>/versions/",
-    query="path=a.csv",
 )
+@arguments(f"{ASGI}datasets/{{name}}/upload", query="path=a.csv")
 def dataset(cast: Cast, project: Project) -> dict[str, Any]:
     with cast.inside(owner_of(cast, project), project) as grant:
         return {"name": create_dataset(grant, f"d-{project.slug}").name}
@@ -88,6 +88,7 @@ def make_source(cast: Cast, project: Project) -> TrainingSource:
     """A training project with one source."""
     with cast.inside(owner_of(cast, project), project) as grant, tempfile.TemporaryDirectory() as folder:
         Path(folder, "MLproject").write_text(MLPROJECT)
+        Path(folder, "python_env.yaml").write_text(PYTHON_ENV)
         training = TrainingProject(name=f"t-{project.slug[-6:]}", created_by_label="alice")
         training.save(force_insert=True)
         return add_source(grant, training, Path(folder), kind=TrainingSource.Kind.ARCHIVE)

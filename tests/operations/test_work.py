@@ -14,8 +14,8 @@ from accounts.errors import Conflict, Unprocessable
 from accounts.tenancy import ScopeError, scope
 from projects import operations
 from projects.models import Membership, Operation, State
-from projects.operations import submit
 from projects.operations import log as operation_log
+from projects.operations import submit
 from projects.operations import work as working
 from tests.cast import Cast, events
 
