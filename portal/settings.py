@@ -255,6 +255,8 @@ SPECTACULAR_SETTINGS = {
         "LinkStateEnum": "accounts.models.account.TrustLink.State",
         "AccountKindEnum": "accounts.models.account.Account.Kind",
         "CredentialKindEnum": "accounts.models.account.Credential.Kind",
+        "RevisionStateEnum": "registry.models.endpoint.Revision.State",
+        "DatasetVersionStateEnum": "registry.models.dataset.DatasetVersion.State",
         "RoleEnum": "projects.permissions.Role",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -164,7 +165,7 @@ class ModelViewSet(MlflowViewSet):
         """Describe one version."""
         return Response(VersionSerializer(self.mlflow.version(name, number)).data)
 
-    @extend_schema(responses=serializers.DictField())
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def input_example(self, request: Request, name: str, number: int) -> Response:
         """Return the input example that was logged with a version, as MLflow's `dataframe_split`."""
         return Response(actions.input_example(self.grant, name, number))
