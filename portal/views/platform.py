@@ -52,10 +52,8 @@ class AccountsPage(PlatformView):
             with transaction.atomic():
                 made = attempt(form, lambda: self._open(form.cleaned_data))
         with platform_scope(self.reader):
-            if made is None:
-                response = self._shown(request, form, 400)
-            else:
-                response = self._shown(request, AccountForm(), **made)
+            answer = (form, 400) if made is None else (AccountForm(), 200)
+            response = self._shown(request, *answer, **(made or {}))
             response["Cache-Control"] = "no-store"
             return response
 

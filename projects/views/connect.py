@@ -37,7 +37,8 @@ class ConnectPage(ProjectView):
             "data_lines": "\n".join(
                 (
                     f"curl -fsS {header} {base}/datasets",
-                    f"python -c \"import os, pandas; print(pandas.read_csv('{base}/datasets/NAME/versions/1/files/FILE.csv',"
+                    'python -c "import os, pandas;'
+                    f" print(pandas.read_csv('{base}/datasets/NAME/versions/1/files/FILE.csv',"
                     " storage_options={'Authorization': 'Bearer ' + os.environ['MLFLOW_TRACKING_TOKEN']}))\"",
                 )
             ),

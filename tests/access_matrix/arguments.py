@@ -88,7 +88,11 @@ def make_operation(cast: Cast, project: Project, state: str) -> Operation:
     """An operation that sam, for example, may cancel."""
     with cast.inside(owner_of(cast, project), project) as grant:
         made = submit(
-            "test.work", target=Target("thing", "1", "it"), payload={}, grant=grant, permission="dataset.write"
+            "test.work",
+            target=Target("thing", "1", "it"),
+            payload={},
+            grant=grant,
+            permission="dataset.write",
         )
         append(made, "a line")
         Operation.objects.filter(pk=made.pk).update(state=state)

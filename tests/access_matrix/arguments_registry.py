@@ -73,9 +73,9 @@ arguments(
     f"{PAGE}{VERSION}/",
     f"{PAGE}{VERSION}/uploads/",
 )(_part("name", "number"))
-arguments(f"{ME}{VERSION}/profile", f"{ME}{VERSION}/preview", f"{PAGE}{VERSION}/preview/", query="path=a.csv")(
-    _part("name", "number")
-)
+arguments(
+    f"{ME}{VERSION}/profile", f"{ME}{VERSION}/preview", f"{PAGE}{VERSION}/preview/", query="path=a.csv"
+)(_part("name", "number"))
 arguments(f"{PAGE}{VERSION}/uploads/<uuid:pk>/")(_part("name", "number", "pk"))
 arguments(
     f"{ASGI}datasets/{{name}}/versions/{{number}}/uploads/{{upload_id}}",
@@ -115,6 +115,7 @@ def make_job(cast: Cast, project: Project, state: str) -> dict[str, Any]:
             entry_point="main",
             command="python -c 1",
             experiment_name="it",
+            limits={"cpus": 1, "memory": 1 << 30, "seconds": 600},
             created_by_label="alice",
         )
         job.save(force_insert=True)
@@ -183,9 +184,10 @@ arguments(f"{ASGI}runs/{{run_id}}/artifacts/{{path}}")(_in_mlflow(run_id=RUN, pa
 arguments(f"{ME}models/<str:name>", f"{ME}models/<str:name>/versions", f"{PAGE}models/<str:name>/")(
     _in_mlflow(name="yield")
 )
-arguments(f"{ME}models/<str:name>/versions/<int:number>", f"{ME}models/<str:name>/versions/<int:number>/input-example")(
-    _in_mlflow(name="yield", number=1)
-)
+arguments(
+    f"{ME}models/<str:name>/versions/<int:number>",
+    f"{ME}models/<str:name>/versions/<int:number>/input-example",
+)(_in_mlflow(name="yield", number=1))
 arguments(f"{ME}models/<str:name>/aliases/<str:alias>")(_in_mlflow(name="yield", alias="champion"))
 arguments(
     f"{ASGI}mlflow/{{path}}", permissions={"GET": "mlflow.read", "POST": "mlflow.read"}, query="max_results=5"

@@ -75,7 +75,9 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[Route]:
             door, actions = _declared(view)
             cls = getattr(view, "cls", None) or getattr(view, "view_class", None) or view
             source = f"{cls.__module__}.{cls.__qualname__}"
-            found = tuple(sorted((method, p) for method, p in actions.items() if method not in ("HEAD", "OPTIONS")))
+            found = tuple(
+                sorted((method, p) for method, p in actions.items() if method not in ("HEAD", "OPTIONS"))
+            )
             yield Route("/" + text, door, view, found, source)
 
 

@@ -82,9 +82,13 @@ def _wrong(route: Route, method: str, caller: Caller, answer: Answer, entry: Ent
             return f"{seen}, expected 403: no {permission}"
         named = permission.encode() in answer.body
         return None if named else f"{seen} without the permission's name: {answer.body[:200]!r}"
-    extra, _colon, status = (entry.also.get(method) or entry.also.get("*", "") if entry else "").partition(":")
+    extra, _colon, status = (entry.also.get(method) or entry.also.get("*", "") if entry else "").partition(
+        ":"
+    )
     if extra and extra not in caller.held:
-        return None if answer.status == int(status or 403) else f"{seen}, expected {status or 403}: no {extra}"
+        return (
+            None if answer.status == int(status or 403) else f"{seen}, expected {status or 403}: no {extra}"
+        )
     if entry and method in entry.absent and answer.status == 404:
         return None
     # An engine that is not running in these tests (MLflow) is asked only after the door has opened.
@@ -94,7 +98,11 @@ def _wrong(route: Route, method: str, caller: Caller, answer: Answer, entry: Ent
 
 
 def test_every_route_stands_behind_a_door_or_says_why_not() -> None:
-    undeclared = [f"{route.template} ({route.source})" for route in ROUTES if route.door == "none" and route.source not in OPEN]
+    undeclared = [
+        f"{route.template} ({route.source})"
+        for route in ROUTES
+        if route.door == "none" and route.source not in OPEN
+    ]
     assert not undeclared, (
         "These routes stand behind no door. Give them one (projects.doors), or say in "
         f"tests/access_matrix/registry.py, OPEN, why none is needed: {undeclared}"
@@ -105,15 +113,22 @@ def test_every_permission_that_a_route_asks_for_is_in_the_table() -> None:
     known = {permission.value for permission in Permission}
     for route in INSIDE:
         methods = methods_of(route)
-        assert methods, f"{route.template} ({route.source}) declares no method: set `actions`/`permissions`, or `permissions` of its @arguments."
+        assert methods, (
+            f"{route.template} ({route.source}) declares no method: "
+            "set `actions`/`permissions`, or `permissions` of its @arguments."
+        )
         for method in methods:
             permission = declared(route, method)
-            assert permission in known, f"{method} {route.template} ({route.source}): {permission!r} is no permission"
+            assert permission in known, (
+                f"{method} {route.template} ({route.source}): {permission!r} is no permission"
+            )
 
 
 def test_every_route_to_a_thing_has_a_thing_to_be_tried_with() -> None:
     missing = [
-        HINT.format(template=route.template, names=", ".join(f"{name!r}: …" for _c, name in route.arguments()))
+        HINT.format(
+            template=route.template, names=", ".join(f"{name!r}: …" for _c, name in route.arguments())
+        )
         for route in INSIDE
         if route.arguments() and route.template not in ENTRIES
     ]
@@ -148,7 +163,7 @@ def test_a_method_that_is_not_declared_is_refused(route: Route, cast: Cast) -> N
 
 
 def _missing(route: Route) -> dict[str, Any]:
-    values = {"uuid": lambda: uuid4(), "int": lambda: 987_654, "str": lambda: f"x{uuid4().hex[:12]}"}
+    values = {"uuid": uuid4, "int": lambda: 987_654, "str": lambda: f"x{uuid4().hex[:12]}"}
     found = {name: values.get(converter, values["str"])() for converter, name in route.arguments()}
     if route.door == "asgi":  # whose regular expressions say what the template does not
         found |= {name: uuid4() for name in found if name.endswith("_id")}

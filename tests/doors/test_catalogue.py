@@ -35,15 +35,15 @@ def tenant_tables() -> list[str]:
 
 
 def test_every_table_with_a_tenants_column_has_forced_row_security(db: None) -> None:
-    open_ones = [
-        row[0] for row in rows(SCHEMA_TABLES, [TENANT_COLUMNS]) if not (row[1] and row[2])
-    ]
+    open_ones = [row[0] for row in rows(SCHEMA_TABLES, [TENANT_COLUMNS]) if not (row[1] and row[2])]
     assert open_ones == []
     assert len(tenant_tables()) > 8
 
 
 def test_every_such_table_has_a_policy_that_compares_with_the_open_account(db: None) -> None:
-    policies = rows("SELECT tablename, qual, coalesce(with_check, '') FROM pg_policies WHERE schemaname = 'portal'")
+    policies = rows(
+        "SELECT tablename, qual, coalesce(with_check, '') FROM pg_policies WHERE schemaname = 'portal'"
+    )
     walled = {str(table) for table, qual, _check in policies if "current_account()" in str(qual)}
     partitions = {t for t in tenant_tables() if t.startswith("accounts_auditevent_")}
     assert set(tenant_tables()) - walled - partitions == set()
@@ -52,7 +52,8 @@ def test_every_such_table_has_a_policy_that_compares_with_the_open_account(db: N
 def test_partitions_are_reached_through_their_table_only(db: None) -> None:
     granted = rows(
         "SELECT table_name, grantee FROM information_schema.role_table_grants"
-        " WHERE table_name LIKE 'accounts_auditevent\\_%%' AND grantee IN ('portal_app', 'portal_system')", []
+        " WHERE table_name LIKE 'accounts_auditevent\\_%%' AND grantee IN ('portal_app', 'portal_system')",
+        [],
     )
     assert granted == []
 
@@ -116,7 +117,8 @@ def test_lookups_before_a_tenant_is_known_return_ids_only(db: None, role: str) -
     definers = {
         str(row[0]): str(row[1])
         for row in rows(
-            "SELECT p.proname, pg_get_function_result(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+            "SELECT p.proname, pg_get_function_result(p.oid) FROM pg_proc p"
+            " JOIN pg_namespace n ON n.oid = p.pronamespace"
             " WHERE n.nspname = 'portal' AND p.prosecdef AND has_function_privilege(%s, p.oid, 'EXECUTE')",
             [role],
         )

@@ -1,7 +1,7 @@
 """Each wall alone, with the other two taken away; and the scope they all hang on."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +29,14 @@ def set_account(value: object) -> None:
     raw("SELECT set_config('portal.account', %s, true)", [str(value)])
 
 
+@contextmanager
+def at_account(value: object) -> Iterator[None]:
+    """What a scope tells PostgreSQL, without what it tells Python."""
+    with transaction.atomic():
+        set_account(value)
+        yield
+
+
 # The second wall alone: no Python guard, plain SQL.
 
 
@@ -41,7 +49,9 @@ def test_postgresql_alone_shows_no_row_without_an_account(
     with as_role(role):
         count = raw(f"SELECT count(*) FROM {model._meta.db_table}")[0][0]
     expected = {"system": {Account: 2, Project: 2}}.get(role, {}).get(model, 0)
-    assert count == expected, "the system role reads accounts, projects and operations across accounts, nothing else"
+    assert count == expected, (
+        "the system role reads accounts, projects and operations across accounts, nothing else"
+    )
 
 
 @pytest.mark.parametrize("model", [Membership, Token, AccountKey])
@@ -58,17 +68,19 @@ def test_postgresql_alone_shows_one_accounts_rows_to_that_account(cast: Cast, mo
 
 def test_postgresql_alone_refuses_to_write_into_another_account(cast: Cast) -> None:
     statements = [
-        "INSERT INTO projects_membership (id, account_id, user_id, role, created_at) VALUES (%s, %s, %s, 'owner', now())",
+        "INSERT INTO projects_membership (id, account_id, user_id, role, created_at)"
+        " VALUES (%s, %s, %s, 'owner', now())",
         "UPDATE projects_membership SET account_id = %s WHERE account_id = %s",
         "UPDATE projects_project SET name = 'stolen' WHERE account_id = %s",
         "DELETE FROM projects_membership WHERE account_id = %s",
     ]
-    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
-        set_account(cast.acme.pk)
-        raw(statements[0], [uuid7(), cast.globex.pk, cast.bob.pk])
-    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
-        set_account(cast.acme.pk)
-        raw(statements[1], [cast.globex.pk, cast.acme.pk])
+    forbidden = [
+        (statements[0], [uuid7(), cast.globex.pk, cast.bob.pk]),
+        (statements[1], [cast.globex.pk, cast.acme.pk]),
+    ]
+    for statement, parameters in forbidden:
+        with pytest.raises(ProgrammingError, match="row-level security"), at_account(cast.acme.pk):
+            raw(statement, parameters)
     with transaction.atomic():
         set_account(cast.acme.pk)
         raw(statements[2], [cast.globex.pk])
@@ -81,21 +93,21 @@ def test_postgresql_alone_refuses_to_write_into_another_account(cast: Cast) -> N
 
 def test_a_foreign_parent_is_a_missing_parent(cast: Cast) -> None:
     def piece(operation_id: Any) -> str:
-        with pytest.raises(IntegrityError) as caught, transaction.atomic():
-            set_account(cast.acme.pk)
+        with pytest.raises(IntegrityError) as caught, at_account(cast.acme.pk):
             raw(
+                "SET CONSTRAINTS ALL IMMEDIATE;"
                 "INSERT INTO projects_operationlog (id, account_id, operation_id, seq, at, sealed)"
-                " VALUES (%s, %s, %s, 1, now(), '')",
-                [uuid7(), cast.acme.pk, operation_id],
+                f" VALUES ('{uuid7()}', '{cast.acme.pk}', '{operation_id}', 1, now(), '')"
             )
-            raw("SET CONSTRAINTS ALL IMMEDIATE")
         return str(caught.value).replace(str(operation_id), "?")
 
     from accounts.audit import Target
     from projects.operations import submit
 
     with cast.inside("charlie", cast.globex) as grant:
-        theirs = submit("test.x", target=Target("t", "1", "t"), payload={}, grant=grant, permission="project.read")
+        theirs = submit(
+            "test.x", target=Target("t", "1", "t"), payload={}, grant=grant, permission="project.read"
+        )
     assert piece(theirs.pk) == piece(uuid4())
 
 
@@ -202,8 +214,11 @@ def test_a_scope_leaves_nothing_behind_in_the_transaction_around_it(cast: Cast) 
 def test_a_scope_restores_after_an_inner_savepoint_has_rolled_back(cast: Cast) -> None:
     with scope(cast.acme.pk):
         with pytest.raises(IntegrityError), transaction.atomic(), scope(cast.acme.pk):
-            raw("INSERT INTO projects_membership (id, account_id, user_id, role, created_at) VALUES (%s, %s, %s, 'king', now())",
-                [uuid7(), cast.acme.pk, cast.charlie.pk])
+            raw(
+                "INSERT INTO projects_membership (id, account_id, user_id, role, created_at)"
+                " VALUES (%s, %s, %s, 'king', now())",
+                [uuid7(), cast.acme.pk, cast.charlie.pk],
+            )
         assert setting() == str(cast.acme.pk)
         assert Membership.objects.count() == 6
     with pytest.raises(ZeroDivisionError), transaction.atomic(), scope(cast.acme.pk):

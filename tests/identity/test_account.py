@@ -71,7 +71,9 @@ def test_each_kind_is_kept_sealed_and_never_shown(cast: Cast, kind: str) -> None
 def test_a_secret_that_is_not_of_its_kind_is_refused_without_quoting_it(
     cast: Cast, kind: str, secret: Any
 ) -> None:
-    answer = post(cast.client("alice"), f"{cast.url}/credentials", {"name": "x", "kind": kind, "secret": secret})
+    answer = post(
+        cast.client("alice"), f"{cast.url}/credentials", {"name": "x", "kind": kind, "secret": secret}
+    )
     assert answer.status_code == 400
     assert b"canary" not in answer.content
     assert answer.json()["errors"]["secret"]
@@ -90,7 +92,11 @@ def test_a_secret_is_replaced_and_forgotten_by_who_may(cast: Cast) -> None:
     with scope(cast.acme.pk):
         assert b"another" in Credential.objects.get().secret.reveal()
     assert client.delete(url).status_code == 204
-    done = [action for action, outcome, _who in events(cast.acme.pk) if action.startswith("credential.") and outcome == "ok"]
+    done = [
+        action
+        for action, outcome, _who in events(cast.acme.pk)
+        if action.startswith("credential.") and outcome == "ok"
+    ]
     assert done == ["credential.create", "credential.replace", "credential.delete"]
 
 
@@ -119,7 +125,9 @@ def test_a_link_goes_from_offer_to_approval_and_both_sides_have_it_on_record(com
     asked = post(alice, f"{borrower}/links/claim", {"code": code})
     assert (asked.status_code, asked.json()["state"]) == (202, "requested")
     assert post(alice, f"{borrower}/links/claim", {"code": code}).status_code == 404, "a code works once"
-    assert post(alice, f"{borrower}/links/{pk}/approve", {}).status_code == 403, "the borrower approves nothing"
+    assert post(alice, f"{borrower}/links/{pk}/approve", {}).status_code == 403, (
+        "the borrower approves nothing"
+    )
     assert post(charlie, f"{lender}/links/{pk}/approve", {}).json()["state"] == "active"
     shown = alice.get(f"{borrower}/links/{pk}").json()
     assert (shown["side"], shown["lender"], shown["terms"]) == ("borrower", "Globex", {"note": "two GPUs"})

@@ -44,7 +44,9 @@ def lively(cast: Cast) -> Cast:
     with cast.inside("alice") as grant:
         target = Target("dataset", "1", "wafers")
         for number in range(3):
-            operation = submit("test.work", target=target, payload={"n": number}, grant=grant, permission="dataset.write")
+            operation = submit(
+                "test.work", target=target, payload={"n": number}, grant=grant, permission="dataset.write"
+            )
             append(operation, "first line\nsecond line\n")
         create_credential("lake", "s3", S3, by="alice")
     return cast
@@ -57,7 +59,9 @@ def _checked(get: Callable[[], Any]) -> Any:
     with CaptureQueriesContext(connection) as queries:
         response = get()
     assert response.status_code == 200, response.content[:800]
-    statements = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
+    statements = [
+        q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))
+    ]
     assert len(statements) <= MOST_QUERIES, "\n".join(statements)
     return response
 
@@ -135,7 +139,10 @@ def test_a_token_is_on_the_page_that_made_it_and_on_no_other(cast: Cast) -> None
     found = re.search(r"mlp_[A-Za-z0-9_-]{43}", made.content.decode())
     assert found
     assert found[0] not in client.get(url).content.decode()
-    assert client.get(f"/api/v1/projects/{cast.acme.slug}", HTTP_AUTHORIZATION=f"Bearer {found[0]}").status_code == 200
+    assert (
+        client.get(f"/api/v1/projects/{cast.acme.slug}", HTTP_AUTHORIZATION=f"Bearer {found[0]}").status_code
+        == 200
+    )
     assert client.post(url, {"name": "x", "role": "owner", "lifetime": "60"}).status_code == 400
 
 

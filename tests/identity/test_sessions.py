@@ -16,7 +16,9 @@ from tests.cast import PASSWORD, Cast
 NEW = "a rather different sentence"
 
 
-def sign_in(username: str, password: str, client: Client | None = None, **fields: str) -> tuple[Client, object]:
+def sign_in(
+    username: str, password: str, client: Client | None = None, **fields: str
+) -> tuple[Client, object]:
     client = client or Client()
     return client, client.post("/sign-in/", {"username": username, "password": password, **fields})
 
@@ -47,7 +49,9 @@ def test_nobody_learns_whether_the_name_or_the_password_was_wrong(cast: Cast) ->
         sign_in("bob", PASSWORD)[1],
     ]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
-    alerts = [re.findall(r'role="alert">(.*?)</form>', answer.content.decode(), re.DOTALL)[0] for answer in answers]
+    alerts = [
+        re.findall(r'role="alert">(.*?)</form>', answer.content.decode(), re.DOTALL)[0] for answer in answers
+    ]
     shown = [re.sub(r'value="(alice|nobody|bob)"', "", alert) for alert in alerts]
     assert shown[0] == shown[1] == shown[2]
     assert "The username or the password is wrong." in shown[0]
@@ -70,7 +74,15 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "http:///evil", "x"]
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "http:///evil",
+        "x",
+    ],
 )
 def test_nobody_is_sent_elsewhere_after_signing_in(cast: Cast, wanted: str) -> None:
     assert sign_in("alice", PASSWORD, next=wanted)[1].url == "/"

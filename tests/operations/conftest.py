@@ -32,9 +32,7 @@ def start_worker(committed_database: CommittedDatabase) -> Iterator[Callable[[],
             "PORTAL_HOME": str(settings.HOME),
             "PORTAL_DATABASE_ROLE": "system",
         }
-        started.append(
-            subprocess.Popen([sys.executable, "-m", "tests.operations.workers"], env=environment)
-        )
+        started.append(subprocess.Popen([sys.executable, "-m", "tests.operations.workers"], env=environment))
         return started[-1]
 
     yield start

@@ -77,7 +77,9 @@ def test_one_key_at_the_same_moment_makes_one_operation(committed_cast: Cast) ->
         assert len(set(pool.map(race, range(6)))) == 1
 
 
-def test_a_worker_process_is_woken_and_does_the_work(committed_cast: Cast, start_worker: Start, celery: None) -> None:
+def test_a_worker_process_is_woken_and_does_the_work(
+    committed_cast: Cast, start_worker: Start, celery: None
+) -> None:
     start_worker()
     operation = ask(committed_cast, steps=3)
     until(lambda: now(operation).state == State.SUCCEEDED)

@@ -19,7 +19,13 @@ from tests.operations.test_work import ask, change, run
 
 
 async def _get(
-    app: Callable[..., Any], cast: Cast, token: str, pk: Any, query: str, headers: dict[str, str], leave: float
+    app: Callable[..., Any],
+    cast: Cast,
+    token: str,
+    pk: Any,
+    query: str,
+    headers: dict[str, str],
+    leave: float,
 ) -> tuple[int, bytes, float]:
     gone, sent, status, body = asyncio.Event(), [{"type": "http.request", "body": b""}], 0, bytearray()
 
@@ -137,7 +143,9 @@ def test_a_stream_gives_the_log_the_state_and_the_end(committed_cast: Cast, toke
     assert events[-1] == ("end", "", {"state": "succeeded"})
 
 
-def test_a_reader_who_comes_back_misses_nothing_and_sees_nothing_twice(committed_cast: Cast, token: str) -> None:
+def test_a_reader_who_comes_back_misses_nothing_and_sees_nothing_twice(
+    committed_cast: Cast, token: str
+) -> None:
     operation = ask(committed_cast, steps=3)
     for _step in range(3):
         run(operation)

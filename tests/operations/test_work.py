@@ -25,7 +25,12 @@ TARGET = Target("thing", "1", "the thing")
 def ask(cast: Cast, name: str = "sam", key: str = "", **payload: Any) -> Operation:
     with cast.inside(name) as grant:
         return submit(
-            "test.work", target=TARGET, payload=payload, grant=grant, permission="dataset.write", idempotency_key=key
+            "test.work",
+            target=TARGET,
+            payload=payload,
+            grant=grant,
+            permission="dataset.write",
+            idempotency_key=key,
         )
 
 
