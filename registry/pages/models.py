@@ -13,7 +13,7 @@ from projects.doors import Grant
 from projects.doors.pages import ProjectView
 from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision, TrainingJob
-from registry.pages.tracking import headline
+from registry.pages.tracking import headline, last_values
 from registry.tracking import actions
 
 
@@ -81,12 +81,7 @@ class ModelPage(ProjectView):
                 "run": runs.get(version.run_id),
                 "job": jobs.get(version.run_id),
                 "endpoints": endpoints.get(version.version, []),
-                "metrics": [
-                    runs[version.run_id].metrics[key].value
-                    if version.run_id in runs and key in runs[version.run_id].metrics
-                    else None
-                    for key in keys
-                ],
+                "metrics": last_values(runs.get(version.run_id), keys),
             }
             for version in versions
         ]

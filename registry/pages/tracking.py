@@ -61,6 +61,12 @@ def headline(runs: Iterable[Run]) -> list[str]:
     return ranked[:5]
 
 
+def last_values(run: Run | None, keys: list[str]) -> list[tuple[str, float | None]]:
+    """Each metric with its last value in a run, None where the run has none."""
+    logged = run.metrics if run is not None else {}
+    return [(key, logged[key].value if key in logged else None) for key in keys]
+
+
 class ExperimentList(ProjectView):
     """Experiments, the last changed first."""
 
@@ -99,7 +105,7 @@ class ExperimentPage(ProjectView):
             {
                 "run": run,
                 "by": run.tags.get("mlflow.user", ""),
-                "metrics": [run.metrics[key].value if key in run.metrics else None for key in keys],
+                "metrics": last_values(run, keys),
             }
             for run in runs
         ]
@@ -164,6 +170,7 @@ class RunPage(ProjectView):
             return None
         if not (isinstance(found, dict) and {"labels", "matrix"} <= found.keys()):
             return None
+        audit.record("artifact.view", Target("run", run.id, run.name), detail={"path": CONFUSION})
         return {"labels": found["labels"], "matrix": found["matrix"]}
 
 

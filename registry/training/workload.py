@@ -76,33 +76,47 @@ def _acting(workload: Workload) -> Iterator[TrainingJob]:
 
 
 def prepare(workload: Workload, folder: Path, log: Log) -> None:
-    """Write the source and the input datasets into a job's working folder."""
+    """Write the source and the input datasets into a job's working folder.
+
+    What is read is on record, in a transaction that has ended before the bytes of a dataset flow.
+    """
     with _acting(workload) as job:
-        _write_files(job, folder, log)
+        log(_("Unpacking %(source)s") % {"source": job.source.label})
+        _unpack_into(job, folder)
+        inputs = [
+            (
+                parameter,
+                mount,
+                open_for_job(UUID(mount["id"]), on_behalf_of=job.created_by_label, job=job.label),
+            )
+            for parameter, mount in job.inputs.items()
+        ]
+    for parameter, mount, files in inputs:
+        log(
+            _("Copying dataset %(name)s version %(version)s")
+            % {"name": mount["dataset"], "version": mount["version"]}
+        )
+        _write_files(folder / INPUTS / parameter, files)
 
 
-def _write_files(job: TrainingJob, folder: Path, log: Log) -> None:
-    log(_("Unpacking %(source)s") % {"source": job.source.label})
+def _unpack_into(job: TrainingJob, folder: Path) -> None:
     staging = folder.parent / f".{folder.name}.source"
     shutil.rmtree(staging, ignore_errors=True)
     unpack(job.source, staging)
     for entry in project_root(staging).iterdir():
         os.rename(entry, folder / entry.name)
     shutil.rmtree(staging)
-    for parameter, mount in job.inputs.items():
-        target = folder / INPUTS / parameter
-        target.mkdir(parents=True)
-        log(
-            _("Copying dataset %(name)s version %(version)s")
-            % {"name": mount["dataset"], "version": mount["version"]}
-        )
-        for path, pieces in open_for_job(UUID(mount["id"]), on_behalf_of=job.created_by_label, job=job.label):
-            file = target / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("wb") as out:
-                for piece in pieces:
-                    out.write(piece)
-            file.chmod(0o444)
+
+
+def _write_files(target: Path, files: Iterator[tuple[str, Iterator[bytes]]]) -> None:
+    target.mkdir(parents=True)
+    for path, pieces in files:
+        file = target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as out:
+            for piece in pieces:
+                out.write(piece)
+        file.chmod(0o444)
 
 
 def secrets(workload: Workload) -> dict[str, str]:
