@@ -178,8 +178,17 @@ FOLLOW_PARAMETER = {
     "schema": {"type": "integer", "minimum": 0},
     "description": "The last `log` event that was received.",
 }
+# OpenAPI 3.1 has no word for streams: the schema is each event's, as its readers agree.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["log", "state", "end"]},
+        "id": {"type": "string", "description": "Where to go on from: `Last-Event-ID` of the next request."},
+        "data": {"type": "string", "description": "JSON"},
+    },
+}
 FOLLOW_RESPONSE = {
-    "200": {"description": "The stream", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    "200": {"description": "The stream, event by event", "content": {"text/event-stream": {"schema": _EVENT}}}
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +33,8 @@ def page_of(name: str, item: type[serializers.Serializer[Any]]) -> serializers.S
     """The schema of one page of MLflow's things."""
     fields = {"next": serializers.CharField(allow_null=True), "results": item(many=True)}
     found: serializers.Serializer[Any] = inline_serializer(name, fields)
+    # Else an action called `list` is described as an array of such pages.
+    extend_schema_serializer(many=False)(type(found))
     return found
 
 

@@ -301,6 +301,22 @@ class TestServing:
         assert "broken on purpose" in revisions[0]["reason"]
         assert self.answers(team, endpoint) == [3.0, 7.5]
 
+    def test_a_deployment_given_up_blocks_nothing(self, portal: Portal, team: Team, endpoint: str) -> None:
+        portal.manage("createuser", "mover", "--name", "Mover")
+        member = team.owner.post("members", {"username": "mover", "role": "maintainer"})
+        mover = portal.client(team.slug, portal.token("mover", team.slug))
+        deployed = mover.post(f"endpoints/{endpoint}/deploy", {"model": "tiny", "version": 1})
+        team.owner.call("DELETE", f"members/{member['id']}")
+        ended = wait_for_operation(team.owner, deployed["operation"])
+        assert ended["state"] == "failed"
+        newest = team.viewer.get(f"endpoints/{endpoint}/revisions")["results"][0]
+        assert newest["state"] == "failed"
+        assert "may no longer do this here" in newest["reason"]
+        again = team.owner.post(f"endpoints/{endpoint}/deploy", {"model": "tiny", "version": 1})
+        team.owner.post(f"operations/{again['operation']}/cancel")
+        assert wait_for_operation(team.owner, again["operation"])["state"] == "cancelled"
+        assert self.answers(team, endpoint) == [3.0, 7.5]
+
     def test_a_new_version_takes_over_without_a_gap(self, portal: Portal, team: Team, endpoint: str) -> None:
         asked = {
             "project": "loop",

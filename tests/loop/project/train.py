@@ -56,12 +56,14 @@ def log_metric(key, value, step=0):
 def train(given):
     # One tag per execution: a second one would leave a second tag.
     call("POST", f"{V2}/runs/set-tag", {"run_id": RUN, "key": f"execution.{uuid.uuid4().hex}", "value": "1"})
-    files = [path for path in Path(given.data).glob("*.csv")]
+    files = list(Path(given.data).glob("*.csv"))
     log_metric("rows", sum(len(path.read_text().splitlines()) - 1 for path in files))
     for number in range(1, given.lines + 1):
         print(f"line {number:04d} of {given.lines}", flush=True)
         log_metric("loss", given.alpha / number, number)
         time.sleep(given.seconds / given.lines)
+    if given.log_model:
+        log_model(argparse.Namespace(offset=given.alpha, broken=0))
     if given.exit_code:
         sys.exit(given.exit_code)
 
@@ -100,6 +102,7 @@ def main():
     training.add_argument("--seconds", type=float)
     training.add_argument("--exit-code", type=int)
     training.add_argument("--alpha", type=float)
+    training.add_argument("--log-model", type=int)
     training.set_defaults(run=train)
     model = commands.add_parser("model")
     model.add_argument("--offset", type=float)
