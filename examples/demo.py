@@ -197,7 +197,7 @@ def train(etch: Project) -> Document:
             for line in told.splitlines():
                 say(f"             │ {line}")
         else:
-            step(f"training {told['state']}: {told['stage']}")
+            step(f"training {told['state']}{': ' if told['stage'] else ''}{told['stage']}")
             job = told
     if job["state"] != "succeeded":
         sys.exit(f"The training job ended as {job['state']}: {job['error']}")
@@ -219,7 +219,7 @@ def deploy(etch: Project, job: Document) -> None:
         return
     asked = etch.post("endpoints/wafer-yield/deploy", {"model": model["name"], "alias": "champion"})
     for _kind, told in etch.follow(f"operations/{asked['operation']}"):
-        step(f"endpoint {told['state']}: {told['stage']}")
+        step(f"endpoint {told['state']}{': ' if told['stage'] else ''}{told['stage']}")
         if told["state"] in ("failed", "cancelled"):
             sys.exit(f"The endpoint did not start: {told['error']}")
 
