@@ -38,6 +38,8 @@ def main() -> int:
         make_venv()
         for step in ("run", "test") if purpose == "test" else ("run",):
             install(step)
+        if purpose == "test":
+            make_browser()
         run([str(python()), "frontend/vendor.py"], "front-end packages", quiet=True)
         run([str(python()), "manage.py", "compiletranslations"], "translations", quiet=True)
     except subprocess.CalledProcessError as error:
@@ -63,15 +65,36 @@ def make_venv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     # Debian and Ubuntu keep the pip that venv needs in a package of its own.
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
+    if not apt_install(package):
         say((made.stdout + made.stderr).strip())
         say(f"Python cannot make a virtual environment here. On Debian or Ubuntu: apt-get install {package}")
         raise subprocess.CalledProcessError(made.returncode, command)
+    subprocess.run(command, check=True)
+
+
+def apt_install(package: str) -> bool:
+    """Install a package of Debian or Ubuntu; False where this is neither, or not root."""
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return False
     say(f"Installing {package} …")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
-    subprocess.run(["apt-get", "install", "-y", "-qq", package], env=environment, check=True)
-    subprocess.run(command, check=True)
+    for arguments in (["update", "-qq"], ["install", "-y", "-qq", package]):
+        subprocess.run(
+            ["apt-get", *arguments],
+            env=environment,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+    return True
+
+
+def make_browser() -> None:
+    """Have a Chromium for the tests of pages, where the system can give one; without it those tests say so."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if not apt_install("chromium"):
+        say("There is no Chromium: tests of pages will not run. On Debian: apt-get install chromium")
 
 
 def install(purpose: str) -> None:

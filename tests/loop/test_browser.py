@@ -1,6 +1,7 @@
 """The loop as a person sees it: Chromium, from signing in to the audit page, in both languages."""
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +33,7 @@ PAGES = (
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=SWITCHES)
         yield browser
         browser.close()
 
