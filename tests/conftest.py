@@ -30,6 +30,7 @@ settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.stora
 django.setup()
 
 from tests import strict  # noqa: E402
+from tests.browser import chromium  # noqa: E402
 from tests.cast import cast, committed_cast  # noqa: E402
 from tests.engines.fixtures import (  # noqa: E402  # they import models
     as_role,
@@ -43,6 +44,7 @@ from tests.loop.fixtures import other_team, portal, team, tiny_model  # noqa: E4
 __all__ = [
     "as_role",
     "cast",
+    "chromium",
     "committed_cast",
     "committed_database",
     "django_db_setup",

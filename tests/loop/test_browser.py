@@ -1,14 +1,12 @@
 """The loop as a person sees it: Chromium, from signing in to the audit page, in both languages."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from examples.portal_client import Document
-from tests.frontend.conftest import SWITCHES
 from tests.loop.fixtures import Team
 from tests.loop.running import Portal, wait_for_operation
 
@@ -28,14 +26,6 @@ PAGES = (
     "settings/tokens/",
     "connect/",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
