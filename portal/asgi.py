@@ -15,17 +15,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ.setdefault("PORTAL_DATABASE_ROLE", "app")
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async  # after the environment Django reads
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import module_has_submodule
 
 django_application = get_asgi_application()
 
 import structlog  # noqa: E402  # configured by Django's settings
+from django.utils.translation import gettext as _  # noqa: E402
 from prometheus_client import Histogram  # noqa: E402
 
+from accounts.errors import TooLarge  # noqa: E402
 from portal import health  # noqa: E402
 from portal.boot import refuse_dangerous_role  # noqa: E402
 from portal.celery import FLOORS, celery_app  # noqa: E402
+from projects.doors.asgi import AsgiRequest  # noqa: E402
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -77,7 +81,39 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             }
             await _measured(label, target, scope, receive, send)
             return
-    await cast(Application, django_application)(scope, receive, send)
+    await _bounded(scope, receive, send)
+
+
+async def _bounded(scope: Scope, receive: Receive, send: Send) -> None:
+    """Run Django with a body of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes, else answer 413.
+
+    Django itself spools bodies of any size to disk, from anybody, before it looks at them; its own limit holds for
+    forms, not for JSON. What is larger goes through the plain ASGI transfers.
+    """
+    limit, size, cut = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, 0, False
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal size, cut
+        message = await receive()
+        if message["type"] == "http.request":
+            size += len(message.get("body", b""))
+            if size > limit:
+                # Django takes it for a client that has gone, and answers nothing.
+                cut = True
+                return {"type": "http.disconnect"}
+        return message
+
+    request = AsgiRequest(scope, receive, send)
+    announced = request.headers.get("content-length", "")
+    # More digits than any size has: int() would refuse them.
+    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
+        cut = True
+    else:
+        await cast(Application, django_application)(scope, counted, send)
+    if cut:
+        await request.respond_problem(
+            TooLarge("request.too_large", _("The body is larger than %(limit)s bytes.") % {"limit": limit})
+        )
 
 
 async def _measured(label: str, target: Application, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,1 @@
+"""What strangers and hostile members may try."""
