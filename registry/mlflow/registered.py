@@ -2,7 +2,7 @@
 
 from accounts.errors import Conflict
 from registry.mlflow.entities import ModelVersion, Page, RegisteredModel
-from registry.mlflow.session import V2, Pairs, Session, listed
+from registry.mlflow.session import V2, Pairs, Session, listed, page_token
 
 
 class Registered(Session):
@@ -12,7 +12,9 @@ class Registered(Session):
 
     def search_models(self, filter: str = "", *, limit: int = 100, token: str = "") -> Page[RegisteredModel]:
         """Return a page of registered models by name."""
-        found = self.get(f"{V2}/registered-models/search", filter=filter, max_results=limit, page_token=token)
+        found = self.get(
+            f"{V2}/registered-models/search", filter=filter, max_results=limit, page_token=page_token(token)
+        )
         items = found.get("registered_models", ())
         return Page([RegisteredModel.of(item) for item in items], found.get("next_page_token", ""))
 
@@ -34,7 +36,7 @@ class Registered(Session):
             f"{V2}/model-versions/search",
             filter=filter,
             max_results=limit,
-            page_token=token,
+            page_token=page_token(token),
             order_by=["creation_timestamp DESC"],
         )
         return Page(

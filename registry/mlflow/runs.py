@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Conflict, NotFound
 from registry.mlflow.entities import Experiment, Metric, Page, Run
-from registry.mlflow.session import V2, Pairs, Session, listed
+from registry.mlflow.session import V2, Pairs, Session, listed, page_token
 
 _HISTORY_PAGE = 10_000
 
@@ -68,7 +68,7 @@ class Runs(Session):
             f"{V2}/experiments/search",
             filter=filter,
             max_results=limit,
-            page_token=token or None,
+            page_token=page_token(token),
             order_by=["last_update_time DESC"],
             view_type="DELETED_ONLY" if deleted else "ACTIVE_ONLY",
         )
@@ -116,7 +116,7 @@ class Runs(Session):
             filter=filter,
             order_by=list(order_by),
             max_results=limit,
-            page_token=token or None,
+            page_token=page_token(token),
             run_view_type="DELETED_ONLY" if deleted else "ACTIVE_ONLY",
         )
         return Page([Run.of(item) for item in found.get("runs", ())], found.get("next_page_token", ""))

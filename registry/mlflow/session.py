@@ -1,10 +1,15 @@
 """The base of the portal's MLflow client: requests in one account's workspace."""
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
+from accounts.errors import Invalid
 from registry.mlflow import transport
 
 V2 = "/api/2.0/mlflow"
@@ -14,6 +19,24 @@ Pairs = Mapping[str, str]
 def listed(values: Pairs | None) -> list[dict[str, str]]:
     """A dict as MLflow's list of keys and values."""
     return [{"key": key, "value": value} for key, value in (values or {}).items()]
+
+
+def page_token(text: str) -> str | None:
+    """Check a page token that came from outside; None for the first page. Raises `Invalid`.
+
+    MLflow's are base64 of `{"offset": n}`; it answers 500 to much of what it has not made itself.
+    """
+    if not text:
+        return None
+    try:
+        offset = json.loads(base64.b64decode(text.encode("ascii"), validate=True))["offset"]
+        known = isinstance(offset, int) and 0 <= offset < 2**31
+    except (ValueError, TypeError, KeyError):
+        known = False
+    if not known:
+        message = _("This is not the cursor of a page. Start from the first page again.")
+        raise Invalid("cursor.invalid", message, errors={"cursor": [message]})
+    return text
 
 
 @dataclass(frozen=True, slots=True)
