@@ -125,7 +125,11 @@ def read_python_env(folder: Path, name: str) -> Environment:
                 _("“%(name)s”: %(key)s must be a list of requirements.") % {"name": name, "key": key}
             )
         lines += parse_lines(values, (folder / name).parent)
-    return environment(str(content.get("python") or ""), lines)
+    python = content.get("python") or ""
+    if not isinstance(python, str | int | float):
+        # A list may hold aliases of aliases: as text it would fill the memory.
+        raise _refuse(_("“%(python)s” is not a Python version such as 3.11.") % {"python": "…"})
+    return environment(str(python), lines)
 
 
 def environment(python: str, requirements: list[str]) -> Environment:

@@ -1,6 +1,7 @@
 """The inference gateway: a prediction goes through the door, onto the record, and to the model's own socket."""
 
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import httpx
 from django.utils.translation import gettext as _
@@ -125,7 +126,8 @@ class Invocations(ProjectApp):
                 {
                     "content-type": answer.headers.get("content-type", "application/json"),
                     "x-portal-revision": str(revision.number),
-                    "x-portal-model": f"{revision.model_name}/{revision.model_version}",
+                    # Stock clients may register any name, line breaks included.
+                    "x-portal-model": quote(f"{revision.model_name}/{revision.model_version}"),
                 },
                 answer.content,
             )

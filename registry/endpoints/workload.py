@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from uuid import UUID
 
-import yaml
 from django.conf import settings
 from django.utils.translation import gettext as _
 from packaging.requirements import Requirement
@@ -24,6 +23,7 @@ from projects.operations import wake
 from registry import serving
 from registry.mlflow.client import Mlflow
 from registry.mlflow.entities import ModelVersion
+from registry.mlproject.documents import load_yaml, refused
 from registry.models import Revision
 
 PROGRAM = "serve.py"
@@ -75,9 +75,22 @@ def recorded_environment(mlflow: Mlflow, version: ModelVersion) -> tuple[list[st
     """Read the requirement lines and the Python version that were logged with a model."""
     uri = mlflow.root_of(version)
     lines = _text(mlflow, uri, "requirements.txt").splitlines()
-    declared = yaml.safe_load(_text(mlflow, uri, "python_env.yaml") or "{}")
-    python = str(declared.get("python", "")) if isinstance(declared, dict) else ""
-    return lines, ".".join(python.split(".")[:2])
+    return lines, python_version(_text(mlflow, uri, "python_env.yaml"))
+
+
+def python_version(python_env: str) -> str:
+    """Return the minor version that a model's python_env.yaml asks for; empty where it asks for none.
+
+    Raises `Unprocessable`: the file is a stranger's, and YAML can say a gigabyte in a few lines.
+    """
+    if not python_env.strip():
+        return ""
+    python = load_yaml("python_env.yaml", python_env.encode(), scalars_as_text=True).get("python") or ""
+    if not isinstance(python, str):
+        raise refused(
+            "python_env.yaml", _("“%(python)s” is not a Python version such as 3.11.") % {"python": "…"}
+        )
+    return ".".join(python.split(".")[:2])
 
 
 def plan_of(account_id: UUID, mlflow: Mlflow, version: ModelVersion) -> Plan:
