@@ -10,7 +10,7 @@ from projects.doors.api import ProjectViewSet
 from projects.doors.schema import IDEMPOTENCY_PARAMETER
 from projects.doors.strict import PageQuery, QuerySerializer, idempotency_key
 from registry.endpoints import actions
-from registry.endpoints.log import LogQuery, read_log
+from registry.endpoints.log import read_log
 from registry.endpoints.serializers import (
     DeploymentSerializer,
     DeploySerializer,
@@ -18,8 +18,8 @@ from registry.endpoints.serializers import (
     EndpointSerializer,
     RevisionSerializer,
 )
+from registry.logs import LogQuery, LogSerializer
 from registry.models import Endpoint, Revision
-from registry.training.serializers import LogSerializer
 
 
 class EndpointViewSet(ProjectViewSet):

@@ -6,9 +6,6 @@ from clusters.actions import workload_log
 from clusters.states import ENDED
 from registry.endpoints.actions import workload_of
 from registry.models import Endpoint, Revision
-from registry.training.api import LogQuery
-
-__all__ = ["LogQuery", "read_log"]
 
 
 def read_log(endpoint: Endpoint, offset: int) -> dict[str, Any]:

@@ -4,24 +4,26 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import audit
 from accounts.errors import Conflict, Invalid, PortalError
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
 from projects.models import Operation
+from projects.permissions import Permission
+from projects.views.common import attempt_or_say
 from registry.endpoints import actions
 from registry.endpoints.state import state_of, states_of
 from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision
 from registry.models.training import NAME
 from registry.pages.forms import show_errors
-from registry.tracking.actions import read_json
+from registry.tracking.actions import read_json, version_target
 
 STAGES = (
     ("Reading the model's requirements", gettext_lazy("Requirements")),
@@ -130,21 +132,22 @@ class EndpointPage(ProjectView):
     def post(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
         endpoint = actions.find_endpoint(name)
         here = reverse("registry:endpoint", args=[grant.slug, name])
-        try:
-            match request.POST.get("do"):
+        do = request.POST.get("do")
+
+        def act() -> bool:
+            match do:
                 case "stop":
                     actions.stop(grant, endpoint)
                 case "start":
                     actions.start(grant, endpoint)
                 case "delete":
                     actions.remove(grant, endpoint)
-                    here = reverse("registry:endpoints", args=[grant.slug])
                 case _:
                     self.deploy(grant, endpoint, request.POST.get("model", ""))
-        except PortalError as error:
-            if error.status >= 500:
-                raise
-            messages.error(request, str(error))
+            return True
+
+        if attempt_or_say(request, Permission.ENDPOINT_MANAGE, act) and do == "delete":
+            here = reverse("registry:endpoints", args=[grant.slug])
         return HttpResponseRedirect(here)
 
     @staticmethod
@@ -166,4 +169,6 @@ def example_of(grant: Grant, revision: Revision) -> str:
         if error.status >= 500:
             raise
         return ""
+    # Rows of data: on record before they leave, as through the API.
+    audit.record("model.example", version_target(revision.model_name, revision.model_version))
     return json.dumps(found, ensure_ascii=False)

@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from accounts.errors import PortalError
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
+from projects.permissions import Permission
+from projects.views.common import attempt_or_say
 from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision, TrainingJob
 from registry.pages.tracking import headline, last_values
@@ -97,18 +99,15 @@ class ModelPage(ProjectView):
     def post(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
         alias = request.POST.get("alias", "").strip()
         number = request.POST.get("version", "")
-        try:
-            if request.POST.get("do") == "remove":
-                actions.delete_alias(grant, name, alias)
+        permission = Permission.MODEL_WRITE
+        if request.POST.get("do") == "remove":
+            if attempt_or_say(request, permission, lambda: actions.delete_alias(grant, name, alias) or True):
                 messages.success(request, _("Removed the alias “%(alias)s”.") % {"alias": alias})
-            elif number.isdecimal():
-                actions.set_alias(grant, name, alias, int(number))
-                messages.success(
-                    request,
-                    _("“%(alias)s” is version %(version)s now.") % {"alias": alias, "version": number},
-                )
-        except PortalError as error:
-            if error.status >= 500:
-                raise
-            messages.error(request, str(error))
+        elif number.isdecimal() and attempt_or_say(
+            request, permission, lambda: actions.set_alias(grant, name, alias, int(number))
+        ):
+            messages.success(
+                request,
+                _("“%(alias)s” is version %(version)s now.") % {"alias": alias, "version": number},
+            )
         return HttpResponseRedirect(reverse("registry:model", args=[grant.slug, name]))

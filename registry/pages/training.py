@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.errors import Conflict, Invalid, NotFound, PortalError, Unprocessable
+from accounts.errors import Conflict, Invalid, NotFound, Unprocessable
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
+from projects.permissions import Permission
+from projects.views.common import attempt_or_say
 from registry.models import Dataset, TrainingJob, TrainingProject, TrainingSource
 from registry.pages.forms import GitSourceForm, LaunchForm, TrainingProjectForm, show_errors
 from registry.pages.paging import page_of
@@ -217,14 +219,9 @@ class TrainingJobPage(ProjectView):
 
     def post(self, request: HttpRequest, grant: Grant, number: int) -> HttpResponse:
         job = launching.find_job(number)
-        try:
-            if request.POST.get("do") == "retry":
-                job = launching.retry(grant, job)
-            else:
-                launching.cancel(grant, job)
-                messages.info(request, _("Asked job #%(number)d to stop.") % {"number": number})
-        except PortalError as error:
-            if error.status >= 500:
-                raise
-            messages.error(request, str(error))
+        permission = Permission.TRAINING_LAUNCH
+        if request.POST.get("do") == "retry":
+            job = attempt_or_say(request, permission, lambda: launching.retry(grant, job)) or job
+        elif attempt_or_say(request, permission, lambda: launching.cancel(grant, job)):
+            messages.info(request, _("Asked job #%(number)d to stop.") % {"number": number})
         return HttpResponseRedirect(job_url(grant, job))

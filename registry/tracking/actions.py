@@ -60,8 +60,9 @@ def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion
     mlflow = Mlflow(grant.account_id)
     found = mlflow.version(name, version)
     before = mlflow.model(name).aliases.get(alias)
-    mlflow.set_alias(name, alias, version)
+    # First: what the log does not take must not happen in MLflow either.
     audit.record("model.alias", version_target(name, version), detail={"alias": alias, "before": before})
+    mlflow.set_alias(name, alias, version)
     return mlflow.version(found.name, found.version)
 
 
@@ -74,8 +75,8 @@ def delete_alias(grant: Grant, name: str, alias: str) -> None:
             "model.alias_not_found",
             _("“%(name)s” has no alias “%(alias)s”.") % {"name": name, "alias": alias},
         )
-    mlflow.delete_alias(name, alias)
     audit.record("model.alias_removed", version_target(name, version), detail={"alias": alias})
+    mlflow.delete_alias(name, alias)
 
 
 def read_json(mlflow: Mlflow, uri: str, path: str, limit: int = EXAMPLE_LIMIT) -> Any:

@@ -3,13 +3,13 @@
 from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from projects.doors.api import ProjectViewSet
 from projects.doors.schema import IDEMPOTENCY_PARAMETER
 from projects.doors.strict import PageQuery, QuerySerializer, idempotency_key
+from registry.logs import LogQuery, LogSerializer
 from registry.models import TrainingJob, TrainingProject, TrainingSource
 from registry.training import launch as launching
 from registry.training import log as job_log
@@ -20,18 +20,9 @@ from registry.training.serializers import (
     GitSourceSerializer,
     JobSerializer,
     LaunchSerializer,
-    LogSerializer,
     SourceSerializer,
     TrainingProjectSerializer,
 )
-
-
-class LogQuery(QuerySerializer):
-    """Where to read from."""
-
-    offset = serializers.IntegerField(
-        min_value=0, max_value=2**40, default=0, help_text="Bytes to skip: `next` of the last answer."
-    )
 
 
 class TrainingProjectViewSet(ProjectViewSet):

@@ -124,14 +124,6 @@ class JobSerializer(serializers.ModelSerializer[TrainingJob]):
         read_only_fields = fields
 
 
-class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a job's log; ask again from `next` until `ended`."""
-
-    text = serializers.CharField()
-    next = serializers.IntegerField()
-    ended = serializers.BooleanField()
-
-
 class FetchSerializer(serializers.Serializer[Any]):
     """The operation that fetches a source from git."""
 
