@@ -20,16 +20,10 @@ LIMIT_NAMES = frozenset(field.name for field in dataclasses.fields(Limits)) - {"
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """Which Python and packages: given here, or read from files that `prepare` puts into the working folder.
-
-    `python_env` names an MLflow python_env.yaml, `requirements_file` a pip requirement file; lines of
-    `requirements` are added.
-    """
+    """Which Python ("3.11"; empty: the portal's own) and which packages, as lines of a requirements file."""
 
     python: str = ""
     requirements: tuple[str, ...] = ()
-    python_env: str = ""
-    requirements_file: str = ""
 
 
 @dataclass(frozen=True)

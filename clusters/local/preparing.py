@@ -21,7 +21,7 @@ from clusters.local.folders import folder_of, state_root
 from clusters.local.isolation import Isolation
 from clusters.local.spec import WorkloadSpec
 from clusters.models import Workload
-from clusters.plans import EnvironmentPlan, Plan
+from clusters.plans import Plan
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ def prepare_folder(workload: Workload, uid: int | None, cancelled: Callable[[], 
     read_only: tuple[str, ...] = plan.read_only
     variables: dict[str, str] = {}
     if plan.environment is not None:
-        wanted = resolve(plan.environment, files)
+        wanted = requirements.environment(plan.environment.python, list(plan.environment.requirements))
         built = environments.prepare(state_root(), wanted, say, cancelled)
         read_only += built.read_only
         variables = {
@@ -105,17 +105,6 @@ def prepare_folder(workload: Workload, uid: int | None, cancelled: Callable[[], 
     draft = folder / f"{PREPARED}.new"
     draft.write_text(json.dumps({"read_only": read_only, "variables": variables}), "utf-8")
     os.replace(draft, folder / PREPARED)
-
-
-def resolve(plan: EnvironmentPlan, files: Path) -> requirements.Environment:
-    """What the plan names, with what its files say. Raises `Unprocessable` naming the file and line."""
-    python, lines = plan.python, list(plan.requirements)
-    if plan.python_env:
-        found = requirements.read_python_env(files, plan.python_env)
-        python, lines = python or found.python, lines + list(found.requirements)
-    if plan.requirements_file:
-        lines += requirements.read_requirements(files, plan.requirements_file)
-    return requirements.environment(python, lines)
 
 
 def make_spec(workload: Workload, uid: int | None, isolation: Isolation) -> WorkloadSpec:
