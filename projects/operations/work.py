@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.audit import Actor, Target
 from accounts.errors import Unavailable
-from accounts.models import User
+from accounts.models import Account, User
 from accounts.tenancy import scope
 from projects.models import Membership, Operation, State
 from projects.operations import log as operation_log
@@ -116,7 +116,10 @@ def claim(account_id: UUID, operation_id: UUID) -> Work | None:
 
 
 def _still_permitted(operation: Operation) -> bool:
-    role = Membership.objects.filter(user_id=operation.user_id).values_list("role", flat=True).first()
+    rows = Membership.objects.filter(
+        user_id=operation.user_id, user__is_active=True, account__state=Account.State.ACTIVE
+    )
+    role = rows.values_list("role", flat=True).first()
     return role is not None and operation.permission in permissions_of(role)
 
 

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.errors import PortalError
+from accounts.errors import Invalid, PortalError
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
 from projects.permissions import Permission
@@ -99,15 +99,22 @@ class ModelPage(ProjectView):
     def post(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
         alias = request.POST.get("alias", "").strip()
         number = request.POST.get("version", "")
-        permission = Permission.MODEL_WRITE
-        if request.POST.get("do") == "remove":
-            if attempt_or_say(request, permission, lambda: actions.delete_alias(grant, name, alias) or True):
-                messages.success(request, _("Removed the alias “%(alias)s”.") % {"alias": alias})
-        elif number.isdecimal() and attempt_or_say(
-            request, permission, lambda: actions.set_alias(grant, name, alias, int(number))
-        ):
-            messages.success(
-                request,
-                _("“%(alias)s” is version %(version)s now.") % {"alias": alias, "version": number},
+        removes = request.POST.get("do") == "remove"
+        if not removes and not number.isdecimal():
+            raise Invalid("model.version", _("Choose a model version."))
+
+        def act() -> bool:
+            if removes:
+                actions.delete_alias(grant, name, alias)
+            else:
+                actions.set_alias(grant, name, alias, int(number))
+            return True
+
+        if attempt_or_say(request, Permission.MODEL_WRITE, act):
+            said = (
+                _("Removed the alias “%(alias)s”.")
+                if removes
+                else _("“%(alias)s” is version %(version)s now.")
             )
+            messages.success(request, said % {"alias": alias, "version": number})
         return HttpResponseRedirect(reverse("registry:model", args=[grant.slug, name]))
