@@ -95,7 +95,8 @@ def create_token(
     lifetime: timedelta = DEFAULT_LIFETIME,
 ) -> tuple[Token, str]:
     """Make a token for the person behind `grant`, who gets no more by it than what called: a token that makes
-    tokens does not grow. `role` is the grant's own unless told. Raises as `make_token` does, and `Forbidden`.
+    tokens does not grow, nor outlive itself. `role` is the grant's own unless told. Raises as `make_token` does, and
+    `Forbidden`.
     """
     role = role or grant.role
     wanted = {str(permission) for permission in permissions_of(role)}
@@ -108,19 +109,34 @@ def create_token(
             _("A token cannot make one that may do more than itself: %(more)s.") % {"more": ", ".join(more)},
             permission=more[0],
         )
+    if grant.token_id is not None:
+        # Else whoever finds a token of an hour has one of a year.
+        left = Token.objects.get(pk=grant.token_id).expires_at - timezone.now()
+        lifetime = min(lifetime, left - timedelta(seconds=1))  # the new one's time begins a moment later
     return make_token(user, name=name, role=role, scopes=scopes, lifetime=lifetime)
 
 
 def mint_run_token(
-    *, user_id: UUID, purpose: str, name: str, workload_id: UUID, run_id: str = "", lifetime: timedelta
+    *,
+    user_id: UUID,
+    purpose: str,
+    name: str,
+    workload_id: UUID,
+    run_id: str = "",
+    scopes: list[str] | None = None,
+    lifetime: timedelta,
 ) -> str:
-    """Make a token for a workload (purpose run or serving), in the open scope; earlier ones of it are revoked."""
+    """Make a token for a workload (purpose run or serving), in the open scope; earlier ones of it are revoked.
+
+    `scopes` cut it to what the token may do that asked for the workload; none is what the purpose has.
+    """
     revoke_workload_tokens(workload_id)
     token = Token(
         purpose=purpose,
         user_id=user_id,
         name=name,
         role=Role.VIEWER,
+        scopes=sorted(set(scopes or [])),
         workload_id=workload_id,
         run_id=run_id,
         expires_at=timezone.now() + lifetime,

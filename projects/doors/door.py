@@ -129,16 +129,14 @@ def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
 def token_permissions(token: Token, role_now: str | None) -> frozenset[str]:
     """What a token may do now: its role's permissions that its person's current role still has, cut to its scopes.
 
-    A workload's token has its purpose's fixed permissions, while the person on whose behalf it runs is a member.
+    A workload's token has its purpose's permissions, as far as who started it had them and the person on whose
+    behalf it runs still has.
     """
     if role_now is None:
         return frozenset()
     held = permissions_of(role_now)
-    if token.purpose == Token.Purpose.RUN:
-        return frozenset(map(str, RUN_PERMISSIONS & held))
-    if token.purpose == Token.Purpose.SERVING:
-        return frozenset(map(str, SERVING_PERMISSIONS & held))
-    allowed = permissions_of(token.role) & held
+    own = {Token.Purpose.RUN: RUN_PERMISSIONS, Token.Purpose.SERVING: SERVING_PERMISSIONS}
+    allowed = own.get(Token.Purpose(token.purpose), permissions_of(token.role)) & held
     return frozenset(p.value for p in allowed if not token.scopes or p.value in token.scopes)
 
 

@@ -20,7 +20,7 @@ from projects import operations
 from projects.doors import Grant
 from projects.models import Operation, Project
 from projects.operations.submit import earlier
-from projects.permissions import Permission
+from projects.permissions import RUN_PERMISSIONS, Permission
 from registry.datasets.find import find_dataset, find_version, latest_version
 from registry.models import DatasetVersion, TrainingJob, TrainingProject, TrainingSource
 from registry.models.training import NAME
@@ -28,6 +28,7 @@ from registry.training.sources import mlproject_of
 
 KIND = "training.run"
 INPUTS = "inputs"
+_TRACKING = (Permission.MLFLOW_READ, Permission.MLFLOW_WRITE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def launch(
     job.operation = operations.submit(
         KIND,
         target=Target("trainingjob", str(job.pk), f"#{number} {project.name}"),
-        payload={"job": str(job.pk)},
+        payload={"job": str(job.pk), **_scopes(grant)},
         grant=grant,
         permission=Permission.TRAINING_LAUNCH,
         idempotency_key=idempotency_key,
@@ -236,6 +237,16 @@ def launch(
         },
     )
     return job
+
+
+def _scopes(grant: Grant) -> dict[str, Any]:
+    """What the job's own token is cut to where a token asks for the job: its program is whatever that token uploaded,
+    and must not read data for it that it may not read itself. A job always tracks its run.
+    """
+    allowed = {str(p) for p in RUN_PERMISSIONS if p in grant.permissions or p in _TRACKING}
+    if grant.token_id is None or allowed >= RUN_PERMISSIONS:
+        return {}
+    return {"scopes": sorted(allowed)}
 
 
 def find_job(number: int) -> TrainingJob:

@@ -133,6 +133,7 @@ def secrets(workload: Workload) -> dict[str, str]:
             name=f"job #{job.number}",
             workload_id=workload.pk,
             run_id=job.run_id,
+            scopes=job.operation.payload.get("scopes"),
             lifetime=timedelta(seconds=Limits(**job.limits).seconds) + TOKEN_MARGIN,
         )
     return {"MLFLOW_TRACKING_TOKEN": token}

@@ -1,11 +1,8 @@
 """YAML that says a gigabyte in a few lines, where a version of Python should stand."""
 
-from pathlib import Path
-
 import pytest
 
 from accounts.errors import Unprocessable
-from clusters.local.requirements import read_python_env
 from registry.endpoints.workload import python_version
 
 # Ten thousand million words as text: `str()` of it would end the process before any timeout.
@@ -20,10 +17,3 @@ def test_a_models_version_of_python_is_a_text() -> None:
     for text in (BOMB, "python: [3, 11]", "python: {a: b}", "[]", "python: ["):
         with pytest.raises(Unprocessable):
             python_version(text)
-
-
-def test_an_environments_version_of_python_is_a_text(tmp_path: Path) -> None:
-    for text in (BOMB, "python: [3, 11]"):
-        (tmp_path / "python_env.yaml").write_text(text)
-        with pytest.raises(Unprocessable):
-            read_python_env(tmp_path, "python_env.yaml")
