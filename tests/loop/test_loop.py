@@ -373,7 +373,7 @@ class TestServing:
     def test_each_prediction_is_on_record_with_its_model(self, team: Team, endpoint: str) -> None:
         found = team.owner.get("audit-events", action="endpoint.invoke", page_size=50)["results"]
         newest = next(
-            event for event in found if event["outcome"] == "ok" and event["target_label"] == endpoint
+            event for event in found if event["outcome"] == "ok" and event["target"]["label"] == endpoint
         )
         assert newest["detail"]["model"].startswith("tiny/")
         refused = [event for event in found if event["detail"].get("error") == "endpoint.input_refused"]
