@@ -1,5 +1,8 @@
 """The inference gateway: a prediction goes through the door, onto the record, and to the model's own socket."""
 
+import json
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -17,6 +20,7 @@ from registry.models import Endpoint, Revision
 
 BODY_LIMIT = 32 << 20
 ANSWER_LIMIT = 64 << 20
+REFUSAL_LIMIT = 256 << 10
 _TIMEOUT = httpx.Timeout(connect=3, read=120, write=60, pool=5)
 _TYPES = ("application/json", "text/csv")
 
@@ -60,12 +64,22 @@ def serving(name: str) -> tuple[Revision, Workload]:
     return endpoint.active, workload
 
 
-def _message(answer: httpx.Response) -> str:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model server answered: its body as it came, compressed or not."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def _message(answer: Answer) -> str:
     """What the model server says of a refusal: MLflow's message, without its stack trace."""
-    try:
-        told: Any = answer.json()
-    except ValueError:
-        told = {}
+    told: Any = {}
+    # Whoever wrote the model wrote this too: parsing it must not hold up everybody else's requests.
+    if len(answer.body) <= REFUSAL_LIMIT:
+        with suppress(ValueError, RecursionError):
+            told = json.loads(answer.body)
     text = str(told.get("message") or told.get("detail") or "") if isinstance(told, dict) else ""
     return " ".join(text.split())[:500]
 
@@ -120,16 +134,16 @@ class Invocations(ProjectApp):
         body = await request.read(BODY_LIMIT)
         revision, workload = await self.in_scope(request, grant, self._admit, kwargs["name"], len(body))
         answer = await self._ask(workload, body, kind, kwargs["name"])
-        if answer.status_code == 200:
+        if answer.status == 200:
             await request.respond(
                 200,
                 {
-                    "content-type": answer.headers.get("content-type", "application/json"),
+                    **answer.headers,
                     "x-portal-revision": str(revision.number),
                     # Stock clients may register any name, line breaks included.
                     "x-portal-model": quote(f"{revision.model_name}/{revision.model_version}"),
                 },
-                answer.content,
+                answer.body,
             )
             return
         error = self._refusal(answer)
@@ -155,26 +169,32 @@ class Invocations(ProjectApp):
         audit.record("endpoint.invoke", revision.endpoint, outcome="failed", detail={"error": code})
 
     @staticmethod
-    async def _ask(workload: Workload, body: bytes, kind: str, name: str) -> httpx.Response:
+    async def _ask(workload: Workload, body: bytes, kind: str, name: str) -> Answer:
         try:
             with invoke_socket(workload) as socket:
                 transport = httpx.AsyncHTTPTransport(uds=str(socket))
                 async with (
                     httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False) as client,
                     client.stream(
-                        "POST", "http://model/invocations", content=body, headers={"content-type": kind}
+                        "POST",
+                        "http://model/invocations",
+                        content=body,
+                        headers={"content-type": kind, "accept-encoding": "identity"},
                     ) as response,
                 ):
                     content = bytearray()
-                    async for piece in response.aiter_bytes():
+                    # Never unpacked here: a few kilobytes can become gigabytes before they are counted.
+                    async for piece in response.aiter_raw():
                         content += piece
                         if len(content) > ANSWER_LIMIT:
                             raise ModelBroke(
                                 "endpoint.answer_too_large", _("The model's answer is too large.")
                             )
-                    return httpx.Response(
-                        response.status_code, headers=response.headers, content=bytes(content)
-                    )
+                    headers = {"content-type": "application/json"}
+                    for header in ("content-type", "content-encoding"):
+                        if (value := response.headers.get(header, "")) and value.isascii():
+                            headers[header] = value
+                    return Answer(response.status_code, headers, bytes(content))
         except httpx.TimeoutException:
             raise ModelBroke(
                 "endpoint.timeout", _("“%(name)s” did not answer within two minutes.") % {"name": name}
@@ -187,14 +207,14 @@ class Invocations(ProjectApp):
             ) from None
 
     @staticmethod
-    def _refusal(answer: httpx.Response) -> PortalError:
+    def _refusal(answer: Answer) -> PortalError:
         told = _message(answer)
-        if answer.status_code < 500:
+        if answer.status < 500:
             return ModelRefused(
                 "endpoint.input_refused",
-                _("The model did not take this input: %(why)s") % {"why": told or answer.status_code},
+                _("The model did not take this input: %(why)s") % {"why": told or answer.status},
             )
         return ModelBroke(
             "endpoint.model_failed",
-            _("The model failed on this input: %(why)s") % {"why": told or answer.status_code},
+            _("The model failed on this input: %(why)s") % {"why": told or answer.status},
         )
