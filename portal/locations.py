@@ -145,3 +145,8 @@ def remembered_root_key(places: Locations) -> str:
 def remembered_deployment(places: Locations) -> str:
     """The identifier of this deployment, made on first use."""
     return remembered(places.secrets / "deployment_id", str(uuid.uuid4()))
+
+
+def remembered_metrics_token(places: Locations) -> str:
+    """What the reader of this home's metrics shows, made on first use."""
+    return remembered(places.secrets / "metrics_token", secrets.token_urlsafe(32))

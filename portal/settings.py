@@ -14,6 +14,7 @@ from portal.locations import (
     UnusableFolder,
     locate,
     remembered_deployment,
+    remembered_metrics_token,
     remembered_root_key,
     remembered_secret_key,
 )
@@ -265,6 +266,10 @@ SPECTACULAR_SETTINGS = {
 }
 
 PROMETHEUS_EXPORT_MIGRATIONS = False
-METRICS_TOKEN = ENVIRONMENT.metrics_token.get_secret_value() if ENVIRONMENT.metrics_token else ""
+METRICS_TOKEN = (
+    ENVIRONMENT.metrics_token.get_secret_value()
+    if ENVIRONMENT.metrics_token
+    else remembered_metrics_token(LOCATIONS)
+)
 
 LOGGING = logs.configure(ENVIRONMENT.log_level)
