@@ -56,6 +56,19 @@ def local_folder(model: str, into: str | None) -> Path:
         fail(NO_DOWNLOAD, f"model {model} could not be downloaded", error)
 
 
+def forget_credentials(args: argparse.Namespace, folder: Path) -> None:
+    """Go on without the credentials: the model's own code is about to run, and needs none of them.
+
+    Under the same pid as another program: /proc shows a program the variables that it was started with, whatever
+    it has removed from `os.environ`.
+    """
+    if not any(name in os.environ for name in CREDENTIALS):
+        return
+    kept = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    options = ["--model", str(folder), "--socket", str(args.socket), "--socket-mode", f"{args.socket_mode:o}"]
+    os.execve(sys.executable, [sys.executable, os.path.abspath(__file__), *options], kept)  # noqa: S606 - itself
+
+
 def load(folder: Path) -> Any:
     """Load the model, or leave with NO_LOAD.
 
@@ -146,8 +159,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--download-to", help="folder for a downloaded model, default: a temporary one")
     args = parser.parse_args(argv)
     folder = local_folder(args.model, args.download_to)
-    for name in CREDENTIALS:
-        os.environ.pop(name, None)  # the model's own code is about to run, and needs none of them
+    forget_credentials(args, folder)
     model = load(folder)
     check(model, folder)
     serve(model, listen(args.socket, args.socket_mode), args.socket)

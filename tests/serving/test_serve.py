@@ -158,7 +158,8 @@ def test_the_model_sees_no_credentials(start: Start, tmp_path: Path) -> None:
         "import os\nimport mlflow\n\n"
         "class Spy(mlflow.pyfunc.PythonModel):\n"
         "    def predict(self, context, model_input, params=None):\n"
-        "        return [os.environ.get('MLFLOW_TRACKING_TOKEN', 'none')]\n\n"
+        "        started_with = open('/proc/self/environ').read()\n"
+        "        return [os.environ.get('MLFLOW_TRACKING_TOKEN', 'none'), str('mlp_' in started_with)]\n\n"
         "mlflow.models.set_model(Spy())\n"
     )
     mlflow.pyfunc.save_model(str(folder), python_model=str(code), pip_requirements=["mlflow-skinny"])
@@ -172,4 +173,4 @@ def test_the_model_sees_no_credentials(start: Start, tmp_path: Path) -> None:
             content=json.dumps({"inputs": ["x"]}),
             headers={"content-type": "application/json"},
         )
-    assert answer.json() == {"predictions": ["none"]}
+    assert answer.json() == {"predictions": ["none", "False"]}
