@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from clusters.local.spec import Limits
 
 DISK_INTERVAL = 5.0
 """Seconds between two walks over the folders."""
+LONGEST = 3000
+"""Bytes of a path below a workload's folder; Linux takes 4096 in all."""
 
 
 @dataclass
@@ -58,11 +61,18 @@ class Watch:
 
 
 def folder_bytes(path: str) -> int:
-    """Bytes on disk below `path`, links not followed; what vanishes during the walk counts as nothing."""
+    """Bytes on disk below `path`, links not followed; what vanishes during the walk counts as nothing.
+
+    A path beyond `LONGEST` counts as more than any limit: no program needs it, and beyond what the system takes as a
+    path nothing could be looked at.
+    """
     total = 0
     waiting = [path]
     while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+        folder = waiting.pop()
+        if len(os.fsencode(folder)) - len(path) > LONGEST:
+            return sys.maxsize
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
