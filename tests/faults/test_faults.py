@@ -1,5 +1,7 @@
 """SIGKILL of engines and processes in the midst of training jobs. `benchmarks/faults.py` does the same many times."""
 
+import time
+
 import pytest
 
 from tests.faults.storm import VICTIMS, Storm
@@ -58,3 +60,21 @@ def test_a_run_that_was_made_but_never_remembered_is_closed(portal: Portal, team
         database.execute("UPDATE registry_trainingjob SET settled_at = NULL WHERE id = %s", (job_id,))
     until(lambda: team.viewer.get(f"runs/{stray}")["status"] != "RUNNING", 60, "the stray run is open")
     assert team.viewer.get(f"runs/{job['run_id']}")["status"] == "FINISHED"
+
+
+def test_a_long_absence_of_mlflow_fails_no_job(portal: Portal, team: Team) -> None:
+    """Longer than five attempts with growing pauses last: waiting for an engine is no failed attempt."""
+    deadline = time.monotonic() + 40
+    asked = {"project": "loop", "parameters": {"alpha": "1", "seconds": "0"}, "experiment": "absence"}
+    job = None
+    while time.monotonic() < deadline:
+        for process in portal.up.children(VICTIMS["mlflow"]):
+            process.kill()
+        job = job or team.scientist.post("training-jobs", asked)
+        time.sleep(0.5)
+    assert job is not None
+    waiting = team.viewer.get(f"training-jobs/{job['number']}")
+    assert (waiting["state"], waiting["stage"]) == ("running", "Preparing the run")
+    ended = wait_for_job(team.viewer, job["number"], patience=180)
+    assert (ended["state"], ended["error"]) == ("succeeded", "")
+    assert "MLflow is starting" in str(team.owner.get(f"operations/{job['operation']}/log"))
