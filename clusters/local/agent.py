@@ -140,16 +140,14 @@ class Agent:
             environments.prune(self.root, set())
 
     def _say_seen(self, cluster: Cluster) -> None:
-        memory = psutil.virtual_memory()
+        # What the machine has, never what is left of it: that would show each account the others' work.
         Cluster.objects.filter(pk=cluster.pk).update(
             agent_seen_at=timezone.now(),
             isolation=self.isolation.level,
             isolation_detail=self.isolation.explanation,
             capacity={
                 "cpus": os.cpu_count(),
-                "memory": memory.total,
-                "memory_available": memory.available,
-                "disk_free": psutil.disk_usage(str(self.root)).free,
+                "memory": psutil.virtual_memory().total,
                 "jobs": plans.job_slots(),
             },
         )

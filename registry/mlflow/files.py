@@ -7,11 +7,16 @@ from urllib.parse import quote
 import httpx
 
 from registry.mlflow import transport
-from registry.mlflow.artifacts import FILES, address_of, folder_of
+from registry.mlflow.artifacts import FILES, address_of, checked, folder_of
 from registry.mlflow.entities import Artifact, LoggedModel
 from registry.mlflow.failures import error_of
 from registry.mlflow.session import V2, Session
 from registry.mlflow.workspaces import HEADER
+
+
+def _folder(path: str) -> str:
+    """Check a path that came from outside, as the gateway does; empty is the top."""
+    return checked(path.rstrip("/")) if path else ""
 
 
 class Files(Session):
@@ -20,11 +25,9 @@ class Files(Session):
     __slots__ = ()
 
     def artifacts(self, run_id: str, path: str = "") -> list[Artifact]:
-        """List one folder of a run's artifacts."""
-        return [
-            Artifact.of(item)
-            for item in self.get(f"{V2}/artifacts/list", run_id=run_id, path=path).get("files", ())
-        ]
+        """List one folder of a run's artifacts; raises `Invalid` for a path that climbs."""
+        found = self.get(f"{V2}/artifacts/list", run_id=run_id, path=_folder(path))
+        return [Artifact.of(item) for item in found.get("files", ())]
 
     def logged_model(self, model_id: str) -> LoggedModel:
         """Return one logged model."""
@@ -33,9 +36,8 @@ class Files(Session):
     def model_artifacts(self, model_id: str, path: str = "") -> list[Artifact]:
         """List one folder of a logged model's files."""
         address = f"{V2}/logged-models/{quote(model_id, safe='')}/artifacts/directories"
-        return [
-            Artifact.of(item) for item in self.get(address, artifact_directory_path=path).get("files", ())
-        ]
+        found = self.get(address, artifact_directory_path=_folder(path))
+        return [Artifact.of(item) for item in found.get("files", ())]
 
     @contextmanager
     def open_artifact(self, uri: str, path: str, *, range: str = "") -> Iterator[httpx.Response]:

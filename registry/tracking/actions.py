@@ -42,6 +42,8 @@ def register(
             "model.none_logged", _("The run “%(run)s” logged no such model.") % {"run": run.name}
         )
     chosen = model_id or run.model_ids[-1]
+    # First: what the log does not take must not happen in MLflow either.
+    audit.record("model.register.requested", Target("model", name, name), detail={"run": run.id})
     mlflow.ensure_model(name)
     version = mlflow.create_version(
         name, f"models:/{chosen}", run_id=run.id, model_id=chosen, description=description
@@ -60,7 +62,7 @@ def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion
     mlflow = Mlflow(grant.account_id)
     found = mlflow.version(name, version)
     before = mlflow.model(name).aliases.get(alias)
-    # First: what the log does not take must not happen in MLflow either.
+    # First, as above.
     audit.record("model.alias", version_target(name, version), detail={"alias": alias, "before": before})
     mlflow.set_alias(name, alias, version)
     return mlflow.version(found.name, found.version)
