@@ -189,7 +189,8 @@ def _build(
         "UV_CACHE_DIR": str(root / "uv-cache"),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
-        "UV_COMPILE_BYTECODE_TIMEOUT": "600",
+        # Else uv starts the environment's own Python, which runs what a wheel's .pth says: see `_compile`.
+        "UV_COMPILE_BYTECODE": "false",
     }
     common = ["--no-config", "--color", "never"]
     _run(
@@ -202,8 +203,9 @@ def _build(
         listing = folder / "requirements.txt"
         listing.write_text("\n".join(environment.requirements) + "\n", "utf-8")
         install = [uv(), "pip", "install", *common, "--python", str(folder / "bin" / "python")]
-        options = ["--only-binary", ":all:", "--compile-bytecode", "--requirement", str(listing)]
+        options = ["--only-binary", ":all:", "--requirement", str(listing)]
         _run([*install, *options], variables, log, cancelled)
+        _compile(folder, interpreter, log, cancelled)
     # Every account's user reads it; nobody but the agent's writes.
     for base, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -219,8 +221,25 @@ def _build(
     log(_("The environment is ready after %(seconds).0f s.") % {"seconds": time.monotonic() - started})
 
 
-def _run(command: list[str], variables: dict[str, str], log: Log, cancelled: Callable[[], bool]) -> None:
-    """Run one step of uv, its output to `log`; ends with the thread that started it."""
+def _compile(folder: Path, interpreter: Interpreter, log: Log, cancelled: Callable[[], bool]) -> None:
+    """Compile the modules, which nobody could do once the environment is read-only.
+
+    By the interpreter outside the environment, without its site: nothing that a wheel brought runs, nor decides
+    what runs. What does not compile stays as it is; a program that imports it is told why.
+    """
+    command = [interpreter.path, "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(folder / "lib")]
+    _run(command, {"PATH": os.defpath, "LANG": "C.UTF-8"}, log, cancelled, check=False)
+
+
+def _run(
+    command: list[str],
+    variables: dict[str, str],
+    log: Log,
+    cancelled: Callable[[], bool],
+    *,
+    check: bool = True,
+) -> None:
+    """Run one step of a build, its output to `log`; ends with the thread that started it."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -259,7 +278,7 @@ def _run(command: list[str], variables: dict[str, str], log: Log, cancelled: Cal
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    if process.returncode != 0:
+    if check and process.returncode != 0:
         raise Unprocessable(
             "environment.failed",
             _(
