@@ -135,6 +135,8 @@ class Reconciler:
         elif not preparation.failure:
             written = self._write(workload, Phase.STARTING, attempt=workload.attempt + 1)
             if written:
+                # Before the launch: were the database lost right after it, this would launch a second time.
+                self.preparations.pop(workload.pk, None)
                 self._launch(workload)
         elif preparation.final or workload.restarts >= len(outcomes.BACKOFF_SECONDS) - 3:
             code = "prepare" if preparation.final else "prepare_error"
@@ -154,6 +156,7 @@ class Reconciler:
         try:
             spec = preparing.make_spec(workload, self._uid(workload), self.isolation)
         except AWAY:
+            self._launches[workload.pk] = tries - 1  # it was not tried
             raise
         except Exception as error:
             log.exception("workload.launch_failed", workload=str(workload.pk))
