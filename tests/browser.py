@@ -1,4 +1,8 @@
-"""Debian's Chromium, one for the whole session: Playwright's synchronous driver runs once in a process."""
+"""Debian's Chromium, one for each module of tests.
+
+Playwright's synchronous driver keeps an event loop running: while it lives, Django takes this thread for an
+asynchronous one and refuses the database. So it ends with the module that needs it.
+"""
 
 import os
 import shutil
@@ -19,7 +23,7 @@ SWITCHES = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; the portal's test summary names it where it is missing."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
