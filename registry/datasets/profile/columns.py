@@ -59,9 +59,9 @@ class Column:
                 return
         self.kind, self._low, self._high = "text", None, None
 
-    def add_values(self, values: Any) -> None:
-        """Learn from an Arrow array of the column's own type."""
-        self.missing += values.null_count
+    def add_values(self, values: Any, *, missing: int) -> None:
+        """Learn from an Arrow array of the column's own type, in which `missing` rows had no value."""
+        self.missing += missing
         if not self._comparable:
             return
         present = values.drop_null()
