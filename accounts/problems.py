@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from accounts.errors import PortalError
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+from psycopg_pool import PoolTimeout
+
+from accounts.errors import PortalError, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -24,6 +28,17 @@ TITLES = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
+
+
+# What the database's absence looks like, from a connection that breaks to a pool that has none to give.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+def database_away() -> Unavailable:
+    """The answer while PostgreSQL is being restarted."""
+    return Unavailable(
+        "database.away", _("The database does not answer. Try again in a few seconds."), retry_after=3
+    )
 
 
 def problem(error: PortalError, *, request_id: str = "") -> dict[str, Any]:

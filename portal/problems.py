@@ -1,5 +1,6 @@
 """How errors reach people: problem documents for the API, a page for everybody else."""
 
+import sys
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from accounts.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from accounts.problems import CONTENT_TYPE, TITLES, headers, problem
+from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, TITLES, database_away, headers, problem
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,8 @@ def from_drf(error: Exception) -> PortalError:
     if isinstance(error, exceptions.Throttled):
         wait = int(getattr(error, "wait", None) or 1)
         return TooManyRequests("request.throttled", str(error.detail), retry_after=wait)
+    if isinstance(error, DATABASE_AWAY):
+        return database_away()
     return server_error()
 
 
@@ -156,7 +159,7 @@ class ProblemMiddleware:
         if settings.DEBUG:
             return None
         log.error("page_error", path=request.path, exc_info=error)
-        return render_problem(request, server_error())
+        return render_problem(request, from_drf(error))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -177,8 +180,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """`handler500`"""
-    return render_problem(request, server_error())
+    """`handler500`, called while the exception is being handled."""
+    error = sys.exc_info()[1]
+    return render_problem(request, from_drf(error) if isinstance(error, DATABASE_AWAY) else server_error())
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

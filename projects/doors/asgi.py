@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.errors import Forbidden, Invalid, MethodNotAllowed, PortalError, TooLarge
 from accounts.ids import uuid7
-from accounts.problems import CONTENT_TYPE, problem
+from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, database_away, problem
 from accounts.problems import headers as problem_headers
 from accounts.tenancy import scope
 from projects.doors.door import SAFE_METHODS, open_door
@@ -268,6 +268,9 @@ class ProjectApp:
                 log.info("client_gone", path=request.path)
             except PortalError as error:
                 await self._refuse(request, error)
+            except DATABASE_AWAY as error:
+                log.warning("database_away", path=request.path, error=type(error).__name__)
+                await self._refuse(request, database_away())
             except Exception:
                 log.exception("unexpected_error", path=request.path)
                 await self._refuse(
