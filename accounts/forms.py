@@ -36,6 +36,17 @@ class SignInForm(forms.Form):
     )
 
 
+class SignInAgainForm(forms.Form):
+    """The password once more."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=PASSWORD_LENGTH,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
 class PasswordForm(forms.Form):
     """A new password, twice, and the current one unless that was a one-time password."""
 

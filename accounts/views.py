@@ -21,7 +21,7 @@ from accounts.actions import sessions
 from accounts.actions.users import save_preferences
 from accounts.audit import Actor
 from accounts.errors import Invalid, Unauthenticated
-from accounts.forms import PasswordForm, ProfileForm, SignInForm
+from accounts.forms import PasswordForm, ProfileForm, SignInAgainForm, SignInForm
 from accounts.models import User
 from accounts.origin import Origin
 
@@ -91,6 +91,27 @@ def signed_in(
         return view(request, user, *args, **kwargs)
 
     return checked  # type: ignore[return-value]  # wraps() forgets that the first one is positional
+
+
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def sign_in_again(request: HttpRequest, user: User) -> HttpResponse:
+    """Ask who is there once more, before something dangerous."""
+    if user.must_change_password:
+        return HttpResponseRedirect(reverse("accounts:password"))
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    form = SignInAgainForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            sessions.sign_in_again(request, user, form.cleaned_data["password"])
+        except Unauthenticated as error:
+            form.add_error("password", str(error))
+        else:
+            return HttpResponseRedirect(safe_next(request, wanted))
+    status = 400 if form.errors else 200
+    return render(request, "accounts/sign_in_again.html", {"form": form, "next": wanted}, status=status)
 
 
 @sensitive_post_parameters("current", "password", "again")

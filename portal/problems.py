@@ -23,6 +23,7 @@ from accounts.errors import (
     Unauthenticated,
 )
 from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, TITLES, database_away, headers, problem
+from accounts.recent import STALE, to_confirm
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +120,8 @@ def wants_json(request: HttpRequest) -> bool:
 
 def render_problem(request: HttpRequest, error: PortalError) -> HttpResponse:
     """Answer with a page, or with a problem document where a program asks."""
+    if error.code == STALE and not wants_json(request):
+        return to_confirm(request)
     request_id = getattr(request, "request_id", "")
     if wants_json(request):
         response: HttpResponse = JsonResponse(

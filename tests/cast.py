@@ -4,6 +4,7 @@ alice owns acme's project; bob views, sam is a scientist, oscar an operator, ste
 charlie owns globex's project and is an outsider to acme. root runs the platform, audrey audits it.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from django.test import Client
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Account, User
+from accounts.recent import CONFIRMED_AT
 from accounts.tenancy import scope
 from projects.actions.accounts import open_account
 from projects.actions.tokens import make_token
@@ -56,11 +58,14 @@ class Cast:
         """The address of acme's API."""
         return f"/api/v1/projects/{self.acme.slug}"
 
-    def client(self, name: str) -> Client:
-        """A browser in which this person is signed in (anonymous where `name` is empty)."""
+    def client(self, name: str, *, signed_in: float = 0.0) -> Client:
+        """A browser in which this person has signed in, so many seconds ago (anonymous where `name` is empty)."""
         client = Client()
         if name:
             client.force_login(self.people[name])
+            session = client.session
+            session[CONFIRMED_AT] = time.time() - signed_in
+            session.save()
         return client
 
     def grant(self, name: str = "alice", via: str = "api", project: Project | None = None) -> Grant:

@@ -12,6 +12,7 @@ from accounts.audit import ANONYMOUS, Actor, Target
 from accounts.errors import Invalid, Unauthenticated
 from accounts.models import User
 from accounts.origin import Origin
+from accounts.recent import confirm
 
 
 def _target_of(username: str) -> Target:
@@ -36,8 +37,25 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User:
         raise Unauthenticated("auth.wrong", _("The username or the password is wrong."))
     with origin.acting(Actor("user", str(user.pk), user.label)), transaction.atomic():
         login(request, user)
+        confirm(request)
         audit.record("user.sign_in", user)
     return user
+
+
+@sensitive_variables("password")
+def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
+    """Take the signed-in person's password once more, before something dangerous; the session gets a fresh key.
+
+    Raises `Unauthenticated` where it is wrong. Both are on record.
+    """
+    with Origin.of(request, "page").acting(Actor("user", str(user.pk), user.label)):
+        if not user.check_password(password):
+            audit.record("user.sign_in_again", user, outcome="failed")
+            raise Unauthenticated("auth.wrong", _("The password is wrong."))
+        with transaction.atomic():
+            request.session.cycle_key()
+            confirm(request)
+            audit.record("user.sign_in_again", user)
 
 
 def sign_out(request: HttpRequest) -> None:

@@ -54,6 +54,7 @@ def arguments(
 # says here why no door is needed.
 OPEN: dict[str, str] = {
     "accounts.views.sign_in": "open",
+    "accounts.views.sign_in_again": "signed in",
     "accounts.views.sign_out": "open",  # signing out nobody does nothing
     "accounts.views.password": "signed in",
     "accounts.views.me": "signed in",
