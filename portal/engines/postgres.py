@@ -22,10 +22,12 @@ from portal.engines import roles
 from portal.engines.account import EngineUser, engine_user
 from portal.engines.binaries import postgres_programs, shared_folder
 from portal.engines.errors import EngineError
+from portal.engines.lock import inherited_lock
 from portal.engines.processes import Program, spawn, stop
 from portal.locations import PORT, Locations, make_private
 
 SUPERUSER = "portal_superuser"
+_INITDB_PATIENCE = 60.0  # seconds; it takes one
 _CONFIGURATION = """\
 listen_addresses = ''
 max_connections = 120
@@ -84,21 +86,23 @@ class Postgres:
             lasting = shared_folder() / f"postgres-{tail}-{uuid.uuid4().hex[:8]}"
             lasting.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         prefix = f".{lasting.name[:25]}.making-"
-        for leftover in lasting.parent.glob(f"{prefix}*"):
-            shutil.rmtree(leftover)
-        draft = lasting.parent / f"{prefix}{uuid.uuid4().hex[:8]}"
-        draft.mkdir(mode=0o700)
-        self.user.own(draft)
-        self._run_initdb(draft)
-        if self.data.is_symlink():
-            self.data.unlink()
-        elif self.data.is_dir():
-            self.data.rmdir()
-        draft.rename(lasting)
+        with inherited_lock(home / "postgres.making", patience=_INITDB_PATIENCE) as lock:
+            for leftover in lasting.parent.glob(f"{prefix}*"):
+                shutil.rmtree(leftover)
+            draft = lasting.parent / f"{prefix}{uuid.uuid4().hex[:8]}"
+            draft.mkdir(mode=0o700)
+            self.user.own(draft)
+            self._run_initdb(draft, lock)
+            if self.data.is_symlink():
+                self.data.unlink()
+            elif self.data.is_dir():
+                self.data.rmdir()
+            draft.rename(lasting)
         if lasting != self.data:
             self.data.symlink_to(lasting)
 
-    def _run_initdb(self, folder: Path) -> None:
+    def _run_initdb(self, folder: Path, lock: int) -> None:
+        """Make the database; initdb and its children hold `lock` too, and keep it where we are killed before them."""
         made = subprocess.run(
             [
                 str(postgres_programs(self.user) / "initdb"),
@@ -110,6 +114,7 @@ class Postgres:
             capture_output=True,
             text=True,
             check=False,
+            pass_fds=(lock,),
             **self.user.spawn_arguments(),  # type: ignore[call-overload]
         )
         if made.returncode:

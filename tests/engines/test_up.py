@@ -285,6 +285,23 @@ class TestRuins:
         lines = refused.said.strip().splitlines()
         assert lines == [f"{fresh}/postgres is not empty and holds no database; move it away"]
 
+    @pytest.mark.parametrize("files", [1, 300, 900])
+    def test_a_start_killed_while_initdb_works_is_waited_for_and_repeated(
+        self, fresh: Path, files: int
+    ) -> None:
+        first = Up(fresh)
+        while len(list(fresh.glob(".postgres.making-*/**/*"))) < files:
+            assert first.process.poll() is None, first.said
+        first.process.kill()
+        first.process.wait()
+        again = Up(fresh)
+        try:
+            again.wait_for("/livez")
+            assert not list(fresh.glob(".postgres.making-*"))
+        finally:
+            again.finish()
+        wait_until_alone(again)
+
     @pytest.mark.parametrize("after", [0.4, 1.2, 3.0])
     def test_a_first_start_killed_at_any_moment_can_be_repeated(self, fresh: Path, after: float) -> None:
         first = Up(fresh)
