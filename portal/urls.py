@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("i18n/", include("django.conf.urls.i18n")),
     *_included("api_urls", "api/v1/"),
+    path("api/v1/", include("portal.api_urls")),
     *_included("urls", ""),
     path("", include("portal.page_urls")),
 ]

@@ -10,6 +10,9 @@ from accounts.audit import Target
 from accounts.models import AuditEvent
 
 FILTERS = ("actor", "action", "target", "outcome", "since", "until")
+# What an auditor, who reads every account's log, can ask for beyond those.
+ROOM_FILTERS = ("q", "account")
+PLATFORM_ITSELF = "platform"
 
 
 def matching(rows: QuerySet[AuditEvent], wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
@@ -37,11 +40,29 @@ def matching(rows: QuerySet[AuditEvent], wanted: dict[str, Any]) -> QuerySet[Aud
     return rows
 
 
+def matching_everywhere(rows: QuerySet[AuditEvent], wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
+    """Return the events of all accounts that match; `account` is an account's id, or "platform" for what belongs to
+    none, and `q` is looked for in actor, action and target at once.
+    """
+    rows = matching(rows, wanted)
+    if account := wanted.get("account"):
+        rows = (
+            rows.filter(account_id__isnull=True)
+            if account == PLATFORM_ITSELF
+            else rows.filter(account_id=account)
+        )
+    if word := wanted.get("q"):
+        rows = rows.filter(
+            Q(actor_label__icontains=word) | Q(action__icontains=word) | Q(target_label__icontains=word)
+        )
+    return rows
+
+
 def record_reading(wanted: dict[str, Any], count: int) -> None:
     """Put on record that somebody looked, through which filters, at how many events."""
     asked = {
         name: value.isoformat() if isinstance(value, datetime) else str(value)
         for name, value in wanted.items()
-        if name in FILTERS and value not in (None, "")
+        if name in (*FILTERS, *ROOM_FILTERS) and value not in (None, "")
     }
     audit.record("audit.read", Target("auditlog", "", ""), detail={"filters": asked, "events": count})

@@ -3,12 +3,11 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, AuditEvent
-from projects.audit_log import matching, record_reading
+from projects.audit_log import PLATFORM_ITSELF, matching_everywhere, record_reading
 from projects.doors.pages import PlatformView
 from projects.forms import AuditFilterForm
 from projects.views.audit import chosen, links_without, timeline, wanted_of
@@ -29,7 +28,7 @@ class RoomFilterForm(AuditFilterForm):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
             ("", _("Any")),
-            ("platform", _("The platform itself")),
+            (PLATFORM_ITSELF, _("The platform itself")),
             *((str(account.pk), account.name) for account in accounts),
         ]
 
@@ -44,17 +43,7 @@ class AuditRoom(PlatformView):
         form = RoomFilterForm(accounts, request.GET or None)
         wanted = wanted_of(form) if form.is_bound else {}
         everything = AuditEvent.objects.all()
-        rows = matching(everything, wanted)
-        if account := wanted.get("account"):
-            rows = (
-                rows.filter(account_id__isnull=True)
-                if account == "platform"
-                else rows.filter(account_id=account)
-            )
-        if word := wanted.get("q"):
-            rows = rows.filter(
-                Q(actor_label__icontains=word) | Q(action__icontains=word) | Q(target_label__icontains=word)
-            )
+        rows = matching_everywhere(everything, wanted)
         context = page_of(request, rows, ordering=("-at", "-id"))
         names = {account.pk: account.name for account in accounts}
         for event in context["rows"]:

@@ -1,12 +1,15 @@
 """Opening an account: the account, its protection key, its project and its owner, whole or not at all."""
 
 import secrets
+from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.actions.users import create_user
 from accounts.crypto import create_account_key
 from accounts.errors import Invalid
 from accounts.ids import uuid7
@@ -53,3 +56,27 @@ def open_account(name: str, kind: str, owner: User, *, description: str = "") ->
         audit.record("member.add", membership, detail={"role": Role.OWNER.value})
         account_opened(account)
     return account, project
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new account with its project and owner; `one_time` is the password of an owner who was made along with it."""
+
+    account: Account
+    project: Project
+    owner: User
+    one_time: str | None
+
+
+def open_account_for(name: str, kind: str, username: str) -> Opened:
+    """Open an account for a person, who is made with a one-time password where nobody has that username.
+
+    Raises `Invalid` for a name, kind or username that does not validate; nothing is made then.
+    """
+    username = username.strip()
+    with transaction.atomic():
+        owner, one_time = User.objects.filter(username__iexact=username).first(), None
+        if owner is None:
+            owner, one_time = create_user(username)
+        account, project = open_account(name, kind, owner)
+    return Opened(account, project, owner, one_time)

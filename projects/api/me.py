@@ -6,27 +6,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from accounts.tenancy import scope
 from projects.doors.api import SignedInViewSet
 from projects.doors.door import entrances
-from projects.doors.identity import Identity, bad_token
+from projects.doors.identity import Identity, sign_in_first
 from projects.doors.schema import documented
 from projects.doors.strict import QuerySerializer
-from projects.models import Token
 from projects.serializers import MeSerializer, MyProjectSerializer
 
 
 def person_behind(identity: Identity) -> User:
-    """Return the signed-in person, or the one behind a usable token; raises `Unauthenticated`."""
-    if identity.user is not None:
-        return identity.user
-    assert identity.token_account is not None
-    with scope(identity.token_account):
-        token = Token.objects.select_related("user").filter(pk=identity.token_id).first()
-        if token is None or not token.usable or not token.user.is_active:
-            raise bad_token()
-        user: User = token.user
-        return user
+    """Return the signed-in person, or the one behind the token; raises `Unauthenticated` for nobody."""
+    if identity.person is None:
+        raise sign_in_first()
+    return identity.person
 
 
 class MeViewSet(SignedInViewSet):

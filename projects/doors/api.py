@@ -1,5 +1,8 @@
-"""Doors for the REST API: `ProjectViewSet` inside a project, `SignedInViewSet` for what belongs to the caller."""
+"""Doors for the REST API: `ProjectViewSet` inside a project, `PlatformViewSet` for the platform itself,
+`SignedInViewSet` for what belongs to the caller.
+"""
 
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -14,10 +17,12 @@ from rest_framework.serializers import Serializer
 
 from accounts import audit
 from accounts.errors import MethodNotAllowed
+from accounts.tenancy import platform_scope
 from projects.doors.door import open_door
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_header, by_session, password_first, sign_in_first
 from projects.doors.pagination import PortalCursorPagination
+from projects.doors.platform import PlatformGrant, open_platform
 from projects.doors.schema import PortalSchema
 from projects.doors.strict import NoQuery, QuerySerializer, read_query
 
@@ -105,7 +110,49 @@ class SignedInViewSet(DoorViewSet):
         self.parse_query(request)
 
 
-class ProjectViewSet(DoorViewSet):
+class DeclaredViewSet(DoorViewSet):
+    """Runs an action, its serializers and its rendering inside a door that says what the action needs."""
+
+    grant: Any
+
+    def door(self, request: Request, name: str) -> AbstractContextManager[Any]:
+        """Return the door around the action `name`; entering it gives the grant. Raises for an undeclared action."""
+        raise NotImplementedError
+
+    def undeclared(self, request: Request) -> MethodNotAllowed:
+        """What a method without a declared action is answered."""
+        return MethodNotAllowed(
+            "method.not_allowed", _("This address does not take %(method)s.") % {"method": request.method}
+        )
+
+    def answer(
+        self, request: HttpRequest, also: dict[str, str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponseBase:
+        """Call the action with `args` and `kwargs`; `also` is what the door alone needs of the path."""
+        self.args, self.kwargs = args, {**also, **kwargs}
+        self.headers = self.default_response_headers
+        self.request = drf_request = self.initialize_request(request, *args, **kwargs)
+        try:
+            name = getattr(self, "action_map", {}).get((request.method or "GET").lower())
+            self.action = name or "metadata"
+            if name is None:
+                raise self.undeclared(drf_request)
+            self.initial(drf_request, *args, **kwargs)
+            with self.door(drf_request, name) as grant:
+                self.grant = grant
+                self.parse_query(drf_request)
+                response = getattr(self, name)(drf_request, *args, **kwargs)
+                self.response = self.finalize_response(drf_request, response, *args, **kwargs)
+                if hasattr(self.response, "render"):
+                    self.response.render()
+                return self.response
+        except Exception as error:
+            answer = self.handle_exception(error)
+            self.response = self.finalize_response(drf_request, answer, *args, **kwargs)
+            return self.response
+
+
+class ProjectViewSet(DeclaredViewSet):
     """A project's API. `permissions` declares the permission of each action; an undeclared action is refused.
 
     The action, its serializers and its rendering run inside the tenant's scope; `self.grant` says who acts.
@@ -117,38 +164,52 @@ class ProjectViewSet(DoorViewSet):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         slug = str(kwargs.pop("slug"))
-        self.args, self.kwargs = args, {"slug": slug, **kwargs}
-        self.headers = self.default_response_headers
-        self.request = drf_request = self.initialize_request(request, *args, **kwargs)
-        try:
-            method = (request.method or "GET").lower()
-            name = getattr(self, "action_map", {}).get(method)
-            permission = self.permissions.get(name or "")
-            self.action = name or "metadata"
-            if permission is None:
-                raise MethodNotAllowed(
-                    "method.not_allowed",
-                    _("This address does not take %(method)s.") % {"method": request.method},
-                )
-            self.initial(drf_request, *args, **kwargs)
-            with open_door(
-                self.identity(drf_request),
-                slug,
-                permission,
-                origin=Origin.of(request, "api"),
-                method=request.method or "GET",
-            ) as grant:
-                self.grant = grant
-                self.parse_query(drf_request)
-                response = getattr(self, str(name))(drf_request, *args, **kwargs)
-                self.response = self.finalize_response(drf_request, response, *args, **kwargs)
-                if hasattr(self.response, "render"):
-                    self.response.render()
-                return self.response
-        except Exception as error:
-            answer = self.handle_exception(error)
-            self.response = self.finalize_response(drf_request, answer, *args, **kwargs)
-            return self.response
+        return self.answer(request, {"slug": slug}, args, kwargs)
+
+    def door(self, request: Request, name: str) -> AbstractContextManager[Any]:
+        permission = self.permissions.get(name)
+        if permission is None:
+            raise self.undeclared(request)
+        return open_door(
+            self.identity(request),
+            self.kwargs["slug"],
+            permission,
+            origin=Origin.of(request._request, "api"),
+            method=request.method or "GET",
+        )
 
 
-__all__ = ["DoorViewSet", "PortalAuthentication", "ProjectViewSet", "SignedInViewSet"]
+class PlatformViewSet(DeclaredViewSet):
+    """The platform's API. `roles` declares, for each action, the platform roles that may call it; an undeclared
+    action is refused, and to everybody else the address does not exist.
+
+    Reads run in the scope of the caller's role (`accounts.tenancy.platform_scope`); changes run in a transaction
+    without one, and `reading()` opens it for what they answer. `self.grant` says who acts.
+    """
+
+    roles: ClassVar[dict[str, tuple[str, ...]]] = {}
+    lookup_field = "pk"
+    grant: PlatformGrant
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return self.answer(request, {}, args, kwargs)
+
+    def door(self, request: Request, name: str) -> AbstractContextManager[Any]:
+        roles = self.roles.get(name)
+        if roles is None:
+            raise self.undeclared(request)
+        return open_platform(
+            self.identity(request),
+            roles,
+            action=f"platform.{name}",
+            origin=Origin.of(request._request, "api"),
+            method=request.method or "GET",
+            path=request.path,
+        )
+
+    def reading(self) -> AbstractContextManager[str]:
+        """Open the scope in which the caller's platform role reads, after a change has closed its own."""
+        return platform_scope(self.grant.role)
+
+
+__all__ = ["DoorViewSet", "PlatformViewSet", "PortalAuthentication", "ProjectViewSet", "SignedInViewSet"]

@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.audit import Actor, Target
+from accounts.audit import Target
 from accounts.errors import Conflict, Forbidden, NotFound, PortalError
 from accounts.models import Account
 from accounts.tenancy import personal_scope, scope
 from projects.doors.grant import Grant
-from projects.doors.identity import Identity, Origin, bad_token, sign_in_first
+from projects.doors.identity import Identity, Origin, sign_in_first
 from projects.models import Membership, Project, Token
 from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS, Role, permissions_of
 
@@ -96,12 +96,9 @@ def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] |
 
 
 def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
-    assert identity.token_id is not None
-    assert identity.token_account is not None
-    with scope(identity.token_account):
-        token = Token.objects.select_related("user").filter(pk=identity.token_id).first()
-        if token is None or not token.usable or not token.user.is_active:
-            raise bad_token()
+    token = identity.token
+    assert token is not None
+    with scope(token.account_id):
         project = Project.objects.select_related("account").get()
         if project.slug != slug:
             raise project_not_found(slug)
@@ -110,11 +107,10 @@ def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
         permissions = token_permissions(token, now)
         if token.last_used_at is None or timezone.now() - token.last_used_at > _TOKEN_TOUCH:
             Token.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
-    kind = "token" if token.purpose == Token.Purpose.USER else "run"
     return Grant(
-        Actor(kind, str(token.pk), token.label, token.user.label),
+        identity.actor,
         token.user_id,
-        identity.token_account,
+        token.account_id,
         slug,
         project.name,
         token.role,

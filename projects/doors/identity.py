@@ -1,4 +1,4 @@
-"""Who is asking: a signed-in person or the bearer of a token. Says nothing yet about any project."""
+"""Who is asking: a signed-in person or the bearer of a usable token. Says nothing yet about any project."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from accounts.audit import ANONYMOUS, Actor
 from accounts.errors import Forbidden, Unauthenticated
 from accounts.models import User
 from accounts.origin import Origin
+from accounts.tenancy import scope
+from projects.models import Token
 
 TOKEN_PREFIX = "mlp_"  # noqa: S105  # how tokens begin, none of them
 
@@ -31,42 +33,63 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person by session, or a token by its digest; `token_account` is where that token lives."""
+    """A person by session, or a token that still works; each names a `person` once it is not anonymous."""
 
     user: User | None = None
-    token_id: UUID | None = None
-    token_account: UUID | None = None
+    token: Token | None = None
+
+    @property
+    def token_id(self) -> UUID | None:
+        """The token that called, None for a session."""
+        return None if self.token is None else self.token.pk
+
+    @property
+    def token_account(self) -> UUID | None:
+        """Where that token belongs."""
+        return None if self.token is None else self.token.account_id
+
+    @property
+    def person(self) -> User | None:
+        """The signed-in person, or the one behind the token."""
+        return self.user if self.token is None else self.token.user
 
     @property
     def anonymous(self) -> bool:
         """Whether nobody could be identified."""
-        return self.user is None and self.token_id is None
+        return self.user is None and self.token is None
 
     @property
     def actor(self) -> Actor:
         """How the audit log calls this identity before a project has resolved it further."""
         if self.user is not None:
             return Actor("user", str(self.user.pk), self.user.label)
-        if self.token_id is not None:
-            return Actor("token", str(self.token_id), "token")
+        if self.token is not None:
+            kind = "token" if self.token.purpose == Token.Purpose.USER else "run"
+            return Actor(kind, str(self.token.pk), self.token.label, self.token.user.label)
         return ANONYMOUS
 
 
-def digest_of(token: str) -> bytes:
+def digest_of(text: str) -> bytes:
     """SHA-256 is enough for 256 random bits: there is no dictionary to try."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(text.encode()).digest()
 
 
-def by_token(token: str) -> Identity:
-    """Find a token by its digest through the one function that may look across accounts; it returns ids only."""
-    if not token.startswith(TOKEN_PREFIX):
+def by_token(text: str) -> Identity:
+    """Find a token by its digest through the one function that may look across accounts, which returns ids only, and
+    check that it still works. Raises `Unauthenticated`.
+    """
+    if not text.startswith(TOKEN_PREFIX):
         raise bad_token()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT account_id, id FROM find_token(%s)", [digest_of(token)])
+        cursor.execute("SELECT account_id, id FROM find_token(%s)", [digest_of(text)])
         row = cursor.fetchone()
     if row is None:
         raise bad_token()
-    return Identity(token_id=row[1], token_account=row[0])
+    with scope(row[0]):
+        token = Token.objects.select_related("user").filter(pk=row[1]).first()
+    if token is None or not token.usable or not token.user.is_active:
+        raise bad_token()
+    return Identity(token=token)
 
 
 def bad_token() -> Unauthenticated:

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from accounts import audit
-from accounts.errors import Forbidden, MethodNotAllowed, NotFound
+from accounts.errors import Forbidden, MethodNotAllowed
 from accounts.models import PlatformRole, User
 from accounts.tenancy import platform_scope
 from projects.doors.door import SAFE_METHODS, Entrance, entrances, open_door
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_session
+from projects.doors.platform import nothing_here
 
 
 def _render(response: HttpResponseBase) -> HttpResponseBase:
@@ -148,7 +149,7 @@ class PlatformView(SignedInView):
         ):
             if self.user.platform_role != self.reader:
                 audit.record(f"platform.{self.reader}", outcome="denied", detail={"path": request.path})
-                raise NotFound("page.not_found", _("There is no such page."))
+                raise nothing_here()
             if request.method in SAFE_METHODS:
                 with platform_scope(self.reader):
                     return _render(super().enter(request, *args, **kwargs))

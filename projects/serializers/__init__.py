@@ -9,7 +9,12 @@ from projects.serializers.account import (
     LinkInvitedSerializer,
     LinkSerializer,
 )
-from projects.serializers.audit import AuditEventSerializer, AuditQuery
+from projects.serializers.audit import (
+    AuditEventSerializer,
+    AuditQuery,
+    PlatformAuditEventSerializer,
+    PlatformAuditQuery,
+)
 from projects.serializers.operation import OperationLogSerializer, OperationQuery, OperationSerializer
 from projects.serializers.project import (
     MemberBody,
@@ -43,6 +48,8 @@ __all__ = [
     "OperationLogSerializer",
     "OperationQuery",
     "OperationSerializer",
+    "PlatformAuditEventSerializer",
+    "PlatformAuditQuery",
     "ProjectBody",
     "ProjectSerializer",
     "RoleBody",

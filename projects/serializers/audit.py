@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import AuditEvent, Outcome
+from projects.audit_log import PLATFORM_ITSELF
 from projects.doors.strict import PageQuery
 
 
@@ -46,6 +47,21 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
         return {"type": event.target_type, "id": event.target_id, "label": event.target_label}
 
 
+class PlatformAuditEventSerializer(AuditEventSerializer):
+    """One record of any account's log, or of the platform's own; `context["names"]` maps accounts to their names."""
+
+    account = serializers.UUIDField(source="account_id", read_only=True, allow_null=True)
+    account_name = serializers.SerializerMethodField()
+
+    class Meta(AuditEventSerializer.Meta):
+        fields = (*AuditEventSerializer.Meta.fields, "account", "account_name")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+    def get_account_name(self, event: AuditEvent) -> str:
+        """The account's name now; empty for the platform's own records."""
+        return str(self.context["names"].get(event.account_id, ""))
+
+
 class AuditQuery(PageQuery):
     """Which records to list."""
 
@@ -68,3 +84,16 @@ class AuditQuery(PageQuery):
         if since and until and since >= until:
             raise serializers.ValidationError({"until": ["`until` must lie after `since`."]})
         return attrs
+
+
+class PlatformAuditQuery(AuditQuery):
+    """Which records of all accounts to list."""
+
+    account = serializers.RegexField(
+        rf"\A({PLATFORM_ITSELF}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\Z",
+        required=False,
+        help_text=f"An account's id, or `{PLATFORM_ITSELF}` for what belongs to no account.",
+    )
+    q = serializers.CharField(
+        required=False, max_length=120, help_text="Looked for in actor, action and target."
+    )

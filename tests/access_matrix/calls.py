@@ -33,6 +33,7 @@ class Caller:
     token: str = ""
     held: frozenset[str] | None = None
     broken_token: bool = False
+    platform_role: str = ""
 
     @property
     def signed_in(self) -> bool:
@@ -51,7 +52,8 @@ def everybody(cast: Cast) -> list[Caller]:
     for name in ("alice", *MEMBERS, "charlie", "root", "audrey"):
         role = "owner" if name == "alice" else str(MEMBERS.get(name, ""))
         held = frozenset(map(str, permissions_of(role))) if role else None
-        callers.append(Caller(name, client=cast.client(name), held=held))
+        platform = cast.people[name].platform_role
+        callers.append(Caller(name, client=cast.client(name), held=held, platform_role=platform))
     with cast.inside("alice"):
         run = mint_run_token(
             user_id=cast.alice.pk,
@@ -98,7 +100,11 @@ def call(route: Route, method: str, values: dict[str, Any], caller: Caller, entr
         return async_to_sync(_asgi)(route, method, values, caller, query, body)
     client = caller.client or Client()
     extra: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {caller.token}"} if caller.token else {}
-    kind = "application/json" if route.door in ("api", "me") else "application/x-www-form-urlencoded"
+    kind = (
+        "application/json"
+        if route.door in ("api", "me", "platform api")
+        else "application/x-www-form-urlencoded"
+    )
     response = client.generic(
         method, route.path(values) + query, b"" if "form" in kind else body, content_type=kind, **extra
     )

@@ -24,6 +24,7 @@ for _module in pkgutil.iter_modules(here.__path__):
         import_module(f"tests.access_matrix.{_module.name}")
 
 ROUTES = every_route()
+PLATFORM = [route for route in ROUTES if route.door == "platform api"]
 INSIDE = [route for route in ROUTES if route.door in ("api", "page", "asgi")]
 HINT = (
     "Add to a module tests/access_matrix/arguments_*.py:  @arguments({template!r})\n"
@@ -136,7 +137,7 @@ def test_every_route_to_a_thing_has_a_thing_to_be_tried_with() -> None:
 
 
 def test_no_entry_is_left_over() -> None:
-    assert set(ENTRIES) <= {route.template for route in INSIDE}
+    assert set(ENTRIES) <= {route.template for route in (*INSIDE, *PLATFORM)}
 
 
 @pytest.mark.parametrize("route", [r for r in INSIDE if not r.arguments() or r.template in ENTRIES], ids=_id)
@@ -223,6 +224,28 @@ def test_what_belongs_to_no_project_answers_as_its_door_says(route: Route, cast:
                 assert answer.status == 404, seen
             else:
                 assert answer.status in (200, 302, 400), seen
+
+
+@pytest.mark.parametrize("route", PLATFORM, ids=_id)
+def test_the_platform_answers_its_roles_and_is_not_there_for_anybody_else(route: Route, cast: Cast) -> None:
+    """Whoever lacks the role gets one answer, whether the id leads to something or to nothing."""
+    entry, missing = ENTRIES.get(route.template), _missing(route)
+    assert entry or not route.arguments(), HINT.format(template=route.template, names="")
+    values = entry.make(cast, cast.acme) if entry else {}
+    for method in methods_of(route):
+        allowed = declared(route, method).split("|")
+        assert set(allowed) <= {"admin", "auditor"}, f"{method} {route.template} declares no platform role"
+        for caller in everybody(cast):
+            answer = _tried(route, method, values, caller, entry)
+            seen = f"{caller.label}: {method} {route.template} → {answer.status} {answer.body[:200]!r}"
+            if not caller.known:
+                assert answer.status == 401, seen
+            elif caller.platform_role in allowed:
+                assert answer.status < 300 or (answer.status == 400 and method != "GET"), seen
+            else:
+                assert answer.status == 404, seen
+                none = _tried(route, method, missing, caller, entry)
+                assert none.problem == answer.problem, seen
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if r.source in OPEN], ids=lambda r: r.template)

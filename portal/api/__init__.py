@@ -1,0 +1,1 @@
+"""The platform's REST API: what the pages under /platform/ and the audit room show."""

@@ -1,0 +1,25 @@
+"""Addresses of this floor's API, below /api/v1/: the platform itself."""
+
+from django.urls import path
+
+from portal.api.platform import AccountViewSet, PlatformAuditViewSet, SystemViewSet
+
+app_name = "portal_api"
+
+urlpatterns = [
+    path(
+        "platform/accounts",
+        AccountViewSet.as_view({"get": "list", "post": "create"}),
+        name="platform_accounts",
+    ),
+    path("platform/accounts/<uuid:pk>", AccountViewSet.as_view({"get": "retrieve"}), name="platform_account"),
+    path("platform/system", SystemViewSet.as_view({"get": "retrieve"}), name="platform_system"),
+    path(
+        "platform/audit-events", PlatformAuditViewSet.as_view({"get": "list"}), name="platform_audit_events"
+    ),
+    path(
+        "platform/audit-events/<uuid:pk>",
+        PlatformAuditViewSet.as_view({"get": "retrieve"}),
+        name="platform_audit_event",
+    ),
+]
