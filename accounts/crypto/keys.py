@@ -1,4 +1,8 @@
-"""The accounts' protection keys: made, and read from their rows inside the account's scope."""
+"""The protection keys: made, and read from their rows.
+
+An account's key is reached inside the account's scope only. The platform's key (account None) seals what belongs to
+no tenant, such as a person's second factor; every role of the portal reaches it, inside a scope or outside.
+"""
 
 import hmac
 import os
@@ -6,16 +10,18 @@ import threading
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.crypto import box
 from accounts.crypto.errors import SealError
-from accounts.crypto.root import account_key_context, root_key
+from accounts.crypto.root import account_key_context, platform_key_context, root_key
 from accounts.tenancy import current_scope, require_account
 from accounts.tenancy.scope import Scope
 
@@ -24,7 +30,7 @@ RETIRED = "retired"
 
 
 class KeyCache:
-    """Unwrapped account keys, for a short while: a key management service would be a network call away.
+    """Unwrapped protection keys, for a short while: a key management service would be a network call away.
 
     An entry counts only for the very wrapped bytes it was made from. The row is read in each scope, so a
     destroyed key stops working in every process at once, and a key of a rolled back transaction is never
@@ -34,7 +40,7 @@ class KeyCache:
     def __init__(self, *, size: int, seconds: float) -> None:
         self._size = size
         self._seconds = seconds
-        self._entries: OrderedDict[tuple[UUID, int], tuple[float, bytes, bytes]] = OrderedDict()
+        self._entries: OrderedDict[tuple[UUID | None, int], tuple[float, bytes, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -43,7 +49,7 @@ class KeyCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, account_id: UUID, version: int, wrapped: bytes) -> bytes | None:
+    def get(self, account_id: UUID | None, version: int, wrapped: bytes) -> bytes | None:
         """Return the key that `wrapped` holds, or None where it is not known or no longer fresh."""
         with self._lock:
             entry = self._entries.get((account_id, version))
@@ -55,7 +61,7 @@ class KeyCache:
                 return None
             return key if hmac.compare_digest(known, wrapped) else None
 
-    def put(self, account_id: UUID, version: int, wrapped: bytes, key: bytes) -> None:
+    def put(self, account_id: UUID | None, version: int, wrapped: bytes, key: bytes) -> None:
         """Remember a key; forget the oldest ones beyond the bound."""
         with self._lock:
             self._entries[account_id, version] = (time.monotonic() + self._seconds, wrapped, key)
@@ -69,7 +75,22 @@ class KeyCache:
             self._entries.clear()
 
 
-_known: ContextVar[tuple[Scope | None, dict[int, bytes]] | None] = ContextVar("account_keys", default=None)
+@dataclass(slots=True)
+class _ScopeKeys:
+    """The key rows that were read since a scope was opened: a hundred sealed values on a page read them once.
+
+    `active` is the key that seals, with the savepoints that were open when its row was locked: rolling one of them
+    back lets go of the lock, and the row is read and locked again. Once a key was made in the scope, the active one is
+    read each time: after a rollback its new key is lost.
+    """
+
+    scope: Scope | None
+    rows: dict[int, bytes] = field(default_factory=dict)
+    active: tuple[list[Any], int, bytes] | None = None
+    renewed: bool = False
+
+
+_known: ContextVar[_ScopeKeys | None] = ContextVar("protection_keys", default=None)
 cache = KeyCache(size=256, seconds=60)
 
 
@@ -79,32 +100,48 @@ def create_account_key(account_id: UUID) -> int:
 
     Call it inside the account's scope: with the account's opening, and for each rotation.
     """
+    return _create(account_id)
+
+
+@sensitive_variables("key")
+def _create(account_id: UUID | None) -> int:
     rows = _rows(account_id)
     version: int = (rows.aggregate(latest=Max("version"))["latest"] or 0) + 1
     key = os.urandom(box.KEY_BYTES)
     rows.filter(state=ACTIVE).update(state=RETIRED)
-    _known.set(None)
-    rows.create(
-        version=version,
-        wrapped=root_key().wrap(key, account_key_context(account_id, version)),
-        state=ACTIVE,
-    )
+    if account_id is not None:
+        _known.set(_ScopeKeys(current_scope(), renewed=True))
+    rows.create(version=version, wrapped=root_key().wrap(key, _context(account_id, version)), state=ACTIVE)
     return version
 
 
-def active_key(account_id: UUID) -> tuple[int, bytes]:
-    """Return version and bytes of the key that seals new values; raise `SealError` where there is none."""
-    row = _rows(account_id).filter(state=ACTIVE).values_list("version", "wrapped").first()
-    if row is None:
-        raise SealError
-    version, wrapped = row
-    return version, _unwrapped(account_id, version, bytes(wrapped))
+def active_key(account_id: UUID | None) -> tuple[int, bytes]:
+    """Return version and bytes of the key that seals new values; raise `SealError` where there is none.
+
+    The key's row stays locked against destruction until the transaction ends (FOR KEY SHARE, as a foreign key would
+    lock it): what is sealed here is seen by whoever counts the key's values before destroying it. The platform's key
+    is made at its first use.
+    """
+    known = _of_scope() if account_id is not None else None
+    if known is not None and known.active is not None:
+        savepoints, version, wrapped = known.active
+        if connection.savepoint_ids[: len(savepoints)] == savepoints:
+            return version, _unwrapped(account_id, version, wrapped)
+    found = _lock_active(account_id)
+    if found is None:
+        if account_id is not None:
+            raise SealError
+        found = _first_platform_key()
+    version, wrapped = found
+    if known is not None and not known.renewed:
+        known.active = (list(connection.savepoint_ids), version, wrapped)
+    return version, _unwrapped(account_id, version, wrapped)
 
 
-def key_of_version(account_id: UUID, version: int) -> bytes:
-    """Return the bytes of one version of the account's key; raise `SealError` where there is none."""
+def key_of_version(account_id: UUID | None, version: int) -> bytes:
+    """Return the bytes of one version of a protection key; raise `SealError` where there is none."""
     rows = _rows(account_id)
-    known = _rows_of_scope()
+    known = _of_scope().rows if account_id is not None else {}
     if version not in known:
         wrapped = rows.filter(version=version).values_list("wrapped", flat=True).first()
         if wrapped is None:
@@ -113,32 +150,67 @@ def key_of_version(account_id: UUID, version: int) -> bytes:
     return _unwrapped(account_id, version, known[version])
 
 
-def _rows_of_scope() -> dict[int, bytes]:
-    """The wrapped keys read since this scope was opened: a hundred sealed values on a page read it once.
+def _lock_active(account_id: UUID | None) -> tuple[int, bytes] | None:
+    model = _rows(account_id).model
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError(
+            "Seal and save in one transaction: transaction.atomic()."
+        )
+    owner, parameters = ("account_id = %s AND", [account_id]) if account_id is not None else ("", [])
+    # Django's select_for_update knows no FOR KEY SHARE. The table's name is the model's.
+    question = f'SELECT version, wrapped FROM "{model._meta.db_table}" WHERE {owner} state = %s FOR KEY SHARE'  # noqa: S608
+    with connection.cursor() as cursor:
+        for _attempt in range(
+            3
+        ):  # a row that was retired while we waited for it is none; its successor is there by then
+            cursor.execute(question, [*parameters, ACTIVE])
+            row = cursor.fetchone()
+            if row is not None:
+                return row[0], bytes(row[1])
+    return None
 
-    Only for opening. What seals is always read afresh: after a savepoint is rolled back, its new key is
-    lost.
-    """
+
+def _first_platform_key() -> tuple[int, bytes]:
+    """Make the platform's key, or find the one that another process has made meanwhile."""
+    if not _rows(None).exists():
+        try:
+            with transaction.atomic():
+                _create(None)
+        except IntegrityError:
+            cache.clear()
+    found = _lock_active(None)
+    if found is None:
+        raise SealError
+    return found
+
+
+def _of_scope() -> _ScopeKeys:
     opened = current_scope()
     known = _known.get()
-    if known is None or known[0] is not opened:
-        known = (opened, {})
+    if known is None or known.scope is not opened:
+        known = _ScopeKeys(opened)
         _known.set(known)
-    return known[1]
+    return known
 
 
 @sensitive_variables("key")
-def _unwrapped(account_id: UUID, version: int, wrapped: bytes) -> bytes:
+def _unwrapped(account_id: UUID | None, version: int, wrapped: bytes) -> bytes:
     key = cache.get(account_id, version, wrapped)
     if key is None:
-        key = root_key().unwrap(wrapped, account_key_context(account_id, version))
+        key = root_key().unwrap(wrapped, _context(account_id, version))
         cache.put(account_id, version, wrapped, key)
     return key
 
 
-def _rows(account_id: UUID) -> Any:
-    """The account's key rows. In another account's scope, the account is as good as unknown."""
+def _context(account_id: UUID | None, version: int) -> bytes:
+    return platform_key_context(version) if account_id is None else account_key_context(account_id, version)
+
+
+def _rows(account_id: UUID | None) -> Any:
+    """The key rows of an account, or the platform's. In another account's scope, an account is as good as unknown."""
+    # By name: the models of this app have sealed fields, and import this package.
+    if account_id is None:
+        return apps.get_model("accounts", "PlatformKey").objects.all()
     if require_account() != account_id:
         raise SealError
-    # By name: the models of this app have sealed fields, and import this package.
     return apps.get_model("accounts", "AccountKey").objects.filter(account_id=account_id)

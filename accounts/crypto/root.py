@@ -1,4 +1,4 @@
-"""The root key: wraps the accounts' keys, and nothing else. The one thing a KMS would replace."""
+"""The root key: wraps the protection keys, and nothing else. The one thing a KMS would replace."""
 
 from typing import Protocol
 from uuid import UUID
@@ -47,3 +47,8 @@ def root_key() -> RootKey:
 def account_key_context(account_id: UUID, version: int) -> bytes:
     """Return the associated data of one version of an account's key."""
     return encode("account-key", settings.DEPLOYMENT_ID, str(account_id), str(version))
+
+
+def platform_key_context(version: int) -> bytes:
+    """Return the associated data of one version of the platform's key."""
+    return encode("platform-key", settings.DEPLOYMENT_ID, str(version))

@@ -1,7 +1,8 @@
 """People, accounts, and the audit log."""
 
-from accounts.models.account import Account, AccountKey, Credential, TrustLink
+from accounts.models.account import Account, Credential, TrustLink
 from accounts.models.audit import AuditEvent, Outcome
+from accounts.models.key import AccountKey, PlatformKey
 from accounts.models.user import Language, PlatformRole, Theme, User
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Credential",
     "Language",
     "Outcome",
+    "PlatformKey",
     "PlatformRole",
     "Theme",
     "TrustLink",

@@ -50,27 +50,6 @@ class Account(models.Model):
         return self.name
 
 
-class AccountKey(TenantModel):
-    """One version of an account's protection key, wrapped by the root key."""
-
-    class State(models.TextChoices):
-        ACTIVE = "active", _("Active")
-        RETIRED = "retired", _("Retired")
-
-    version = models.PositiveIntegerField()
-    wrapped = models.BinaryField()
-    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta(TenantModel.Meta):
-        constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["account", "version"], name="accounts_accountkey_version"),
-            models.UniqueConstraint(
-                fields=["account"], condition=models.Q(state="active"), name="accounts_accountkey_one_active"
-            ),
-        ]
-
-
 class Credential(TenantModel):
     """A secret of an account (암호화 키). Write-only: the sealed value leaves only through a named, audited action."""
 

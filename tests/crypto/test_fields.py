@@ -3,11 +3,12 @@
 import copy
 import json
 import pickle
+from typing import Any
 
 import pytest
 from django.core import serializers
 from django.core.exceptions import FieldError
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.forms import modelform_factory
 from rest_framework.serializers import ModelSerializer
 
@@ -25,13 +26,16 @@ def a_credential(name: str = "lake") -> Credential:
     return credential
 
 
+def stored(credential: Credential) -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM accounts_credential WHERE id = %s", [credential.pk])
+        return bytes(cursor.fetchone()[0])
+
+
 def test_it_is_stored_sealed_and_reveals_again(account: Account) -> None:
     with scope(account.pk):
         credential = a_credential()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT secret FROM accounts_credential WHERE id = %s", [credential.pk])
-            stored = bytes(cursor.fetchone()[0])
-        assert SECRET not in stored
+        assert SECRET not in stored(credential)
         assert credential.secret.reveal() == SECRET
         assert Credential.objects.get(pk=credential.pk).secret.reveal() == SECRET
         assert Credential.objects.defer("secret").get(pk=credential.pk).secret.reveal() == SECRET
@@ -49,6 +53,45 @@ def test_a_new_value_replaces_it_and_other_saves_leave_it(account: Account) -> N
         again.save(update_fields=["secret"])
         credential.refresh_from_db()
         assert credential.secret.reveal() == b"rotated"
+
+
+def test_an_old_value_put_back_does_not_open(account: Account, as_role: Any) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        old = stored(credential)
+        credential.secret = b"rotated"
+        credential.save(update_fields=["secret"])
+        assert (credential.secret_version, credential.secret.reveal()) == (2, b"rotated")
+        put_back = "UPDATE accounts_credential SET secret = %s, secret_version = %s WHERE id = %s"
+        with connection.cursor() as cursor:
+            cursor.execute(put_back, [old, 2, credential.pk])
+        with pytest.raises(SealError):
+            Credential.objects.get(pk=credential.pk).secret.reveal()
+        for role in ("app", "system", "owner"):
+            with (
+                as_role(role),
+                pytest.raises(ProgrammingError, match="older sealed value"),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(put_back, [old, 1, credential.pk])
+
+
+def test_a_row_loaded_before_a_rotation_does_not_put_the_old_value_back(account: Account) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        stale = Credential.objects.get(pk=credential.pk)
+        credential.secret = b"rotated"
+        credential.save()
+        stale.name = "warehouse"
+        stale.save()
+        assert stale.name == "warehouse"
+        found = Credential.objects.get(pk=credential.pk)
+        assert (found.name, found.secret.reveal(), found.secret_version) == ("warehouse", b"rotated", 2)
+        only = Credential.objects.only("secret").get(pk=credential.pk)
+        credential.secret = b"rotated again"
+        credential.save()
+        assert only.secret.reveal() == b"rotated again"
 
 
 def test_bulk_create_seals_each_to_its_row(account: Account) -> None:

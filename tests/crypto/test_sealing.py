@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.crypto import (
     Place,
     SealError,
+    box,
     create_account_key,
     keys,
     new_data_key,
@@ -23,8 +24,8 @@ from accounts.crypto import (
 )
 from accounts.crypto.sealing import WRAPPED_BYTES
 from accounts.ids import uuid7
-from accounts.models import Account, AccountKey
-from accounts.tenancy import ScopeError, scope
+from accounts.models import Account, AccountKey, PlatformKey
+from accounts.tenancy import ScopeError, personal_scope, scope
 
 
 def place_in(account: Account) -> Place:
@@ -77,6 +78,72 @@ def test_a_moved_ciphertext_does_not_open(account: Account, moved: Callable[[Pla
             unseal(sealed, moved(place))
         with pytest.raises(SealError):
             open_data_key(wrapped, moved(place))
+
+
+def test_an_older_version_of_the_value_does_not_open(account: Account) -> None:
+    place = replace(place_in(account), version=3)
+    with scope(account.pk):
+        sealed = seal(b"s3cr3t", place)
+        assert unseal(sealed, place) == b"s3cr3t"
+        for version in (0, 2, 4):
+            with pytest.raises(SealError):
+                unseal(sealed, replace(place, version=version))
+
+
+def test_values_of_the_scheme_before_still_open_at_their_place_alone(account: Account) -> None:
+    place = place_in(account)
+    with scope(account.pk):
+        version, key = keys.active_key(account.pk)
+        data_key = bytes(range(32))
+        wrapped = b"\1\0\0\0\1" + box.lock(key, data_key, place.context("data-key", str(version)))
+        sealed = wrapped + box.lock(data_key, b"s3cr3t", place.context("value"))
+        assert unseal(sealed, place) == b"s3cr3t"
+        assert open_data_key(wrapped, place).header
+        for moved in (replace(place, version=1), replace(place, pk=uuid7())):
+            with pytest.raises(SealError):
+                unseal(sealed, moved)
+
+
+def test_the_platforms_values_open_anywhere_in_the_portal_and_nowhere_else(account: Account) -> None:
+    place = Place(None, "accounts.User", uuid7(), "second_factor")
+    sealed = seal(b"s3cr3t", place)
+    assert unseal(sealed, place) == b"s3cr3t"
+    with scope(account.pk):
+        assert unseal(sealed, place) == b"s3cr3t"
+        for moved in (replace(place, pk=uuid7()), replace(place, account_id=account.pk)):
+            with pytest.raises(SealError):
+                unseal(sealed, moved)
+    assert PlatformKey.objects.get().version == 1
+    with personal_scope(uuid7()):
+        assert unseal(seal(b"other", place), place) == b"other"
+
+
+@pytest.mark.parametrize("role", ["app", "system", "owner"])
+def test_every_role_opens_what_is_the_platforms(db: None, as_role: Any, role: str) -> None:
+    place = Place(None, "accounts.User", uuid7(), "second_factor")
+    sealed = seal(b"s3cr3t", place)
+    keys.cache.clear()
+    with as_role(role):
+        assert unseal(sealed, place) == b"s3cr3t"
+
+
+def test_many_values_of_a_scope_are_sealed_with_one_look_at_the_key(account: Account) -> None:
+    place = place_in(account)
+    with scope(account.pk), CaptureQueriesContext(connection) as queries:
+        for _number in range(20):
+            seal(b"line", place)
+        with transaction.atomic():
+            seal(b"line", place)
+    assert len([query for query in queries if "accountkey" in query["sql"]]) == 1
+
+
+def test_a_key_locked_in_a_savepoint_is_locked_again_after_it(account: Account) -> None:
+    place = place_in(account)
+    with scope(account.pk), CaptureQueriesContext(connection) as queries:
+        with transaction.atomic():
+            seal(b"line", place)
+        seal(b"line", place)
+    assert len([query for query in queries if "FOR KEY SHARE" in query["sql"]]) == 2
 
 
 def test_it_does_not_open_in_another_account(account: Account, other_account: Account) -> None:
@@ -210,7 +277,8 @@ def test_all_failures_read_the_same_and_tell_nothing(account: Account) -> None:
         changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
         attempts = [
             (b"", place),
-            (b"\x02" + sealed[1:], place),
+            (b"\x01" + sealed[1:], place),
+            (b"\x03" + sealed[1:], place),
             (changed, place),
             (sealed[:1] + b"\0\0\0\7" + sealed[5:], place),
             (sealed[:1] + b"\xff\xff\xff\xff" + sealed[5:], place),
