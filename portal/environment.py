@@ -8,9 +8,10 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from psycopg import ProgrammingError
@@ -29,6 +30,7 @@ FILE_VARIABLES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_ROOT_KEY",
     "PORTAL_METRICS_TOKEN",
+    "PORTAL_EMAIL_URL",
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
     "DATABASE_SYSTEM_URL",
@@ -62,6 +64,8 @@ class Environment(BaseSettings):
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
     root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
     metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
+    email_url: SecretStr | None = Field(None, validation_alias="PORTAL_EMAIL_URL")
+    email_from: str = Field("", validation_alias="PORTAL_EMAIL_FROM")
     deployment_id: UUID | None = Field(None, validation_alias="PORTAL_DEPLOYMENT_ID")
     database_role: DatabaseRole = Field("app", validation_alias="PORTAL_DATABASE_ROLE")
     database_pool_size: int = Field(16, ge=1, le=500, validation_alias="PORTAL_DATABASE_POOL_SIZE")
@@ -139,6 +143,20 @@ class Environment(BaseSettings):
             parse_database_url(value.get_secret_value())
         return value
 
+    @field_validator("email_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_email_url(value.get_secret_value())
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _mail_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^\s@<>,]+@[A-Za-z0-9.-]+", value):
+            raise ValueError("must be a mail address such as portal@fab.example")
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
@@ -214,6 +232,25 @@ def parse_database_url(url: str) -> dict[str, str]:
     except ProgrammingError:
         raise ValueError("is not an address that PostgreSQL's client library can read") from None
     return {name: str(value) for name, value in parameters.items() if value is not None}
+
+
+def parse_email_url(url: str) -> dict[str, Any]:
+    """Django's settings for an address of a mail server; ValueError where it is none.
+
+    `smtp://` is in clear, `smtp+tls://` turns to TLS by STARTTLS, `smtps://` speaks TLS from the start.
+    """
+    parts = urlsplit(url)
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    if parts.scheme not in ports or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("must look like smtps://user:password@mail.example:465 (or smtp://, smtp+tls://)")
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or ports[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
 
 
 def _read_files() -> tuple[dict[str, str], list[str]]:

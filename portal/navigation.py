@@ -67,6 +67,7 @@ PROJECT: list[tuple["_StrPromise | str", list[Item]]] = [
             Item(_("Members"), "people", "settings/members/", "member.read"),
             Item(_("Account"), "building", "settings/account/", "project.read"),
             Item(_("Tokens"), "key", "settings/tokens/", "token.use"),
+            Item(_("Webhooks"), "send", "settings/webhooks/", "webhook.read"),
             Item(_("Connect"), "plug", "connect/", "project.read"),
         ],
     ),

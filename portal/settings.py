@@ -9,7 +9,13 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from portal import logs
-from portal.environment import WrongEnvironment, decode_root_key, parse_database_url, read_environment
+from portal.environment import (
+    WrongEnvironment,
+    decode_root_key,
+    parse_database_url,
+    parse_email_url,
+    read_environment,
+)
 from portal.locations import (
     UnusableFolder,
     locate,
@@ -209,6 +215,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     },
 }
+
+# Without a mail server notices stay in the portal.
+EMAIL_ON = ENVIRONMENT.email_url is not None
+EMAIL_FROM_HOST = ENVIRONMENT.email_from.rpartition("@")[2] or urlsplit(BASE_URL).hostname or "localhost"
+DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from or f"portal@{EMAIL_FROM_HOST}"
+EMAIL_TIMEOUT = 10
+if ENVIRONMENT.email_url is not None:
+    globals().update(parse_email_url(ENVIRONMENT.email_url.get_secret_value()))
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -5,6 +5,7 @@ from django.urls import include, path
 from projects.api.account import CredentialViewSet, LinkViewSet
 from projects.api.audit import AuditEventViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
+from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
 from projects.api.tokens import TokenViewSet
@@ -35,6 +36,18 @@ _within = [
     path("links/<uuid:pk>", LinkViewSet.as_view({"get": "retrieve"}), name="link"),
     path("links/<uuid:pk>/approve", LinkViewSet.as_view({"post": "approve"}), name="link_approve"),
     path("links/<uuid:pk>/revoke", LinkViewSet.as_view({"post": "revoke"}), name="link_revoke"),
+    path("webhooks", WebhookViewSet.as_view({"get": "list", "post": "create"}), name="webhooks"),
+    path(
+        "webhooks/<uuid:pk>",
+        WebhookViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="webhook",
+    ),
+    path("webhooks/<uuid:pk>/test", WebhookViewSet.as_view({"post": "test"}), name="webhook_test"),
+    path(
+        "webhooks/<uuid:pk>/deliveries",
+        WebhookViewSet.as_view({"get": "deliveries"}),
+        name="webhook_deliveries",
+    ),
     path("audit-events", AuditEventViewSet.as_view({"get": "list"}), name="audit_events"),
     path("audit-events/<uuid:pk>", AuditEventViewSet.as_view({"get": "retrieve"}), name="audit_event"),
     path("operations", OperationViewSet.as_view({"get": "list"}), name="operations"),
@@ -47,6 +60,13 @@ _within = [
 
 urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"}), name="me"),
+    path("notifications", NoticeViewSet.as_view({"get": "list"}), name="notices"),
+    path("notifications/read", NoticeViewSet.as_view({"post": "read"}), name="notices_read"),
+    path(
+        "notification-preferences",
+        PreferencesViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="notice_preferences",
+    ),
     path("projects", MyProjectsViewSet.as_view({"get": "list"}), name="projects"),
     path("projects/<slug:slug>", include(_project)),
     path("projects/<slug:slug>/", include(_within)),

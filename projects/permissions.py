@@ -34,6 +34,8 @@ class Permission(StrEnum):
     LINK_READ = "link.read"
     LINK_MANAGE = "link.manage"
     AUDIT_READ = "audit.read"
+    WEBHOOK_READ = "webhook.read"
+    WEBHOOK_MANAGE = "webhook.manage"
     OPERATION_READ = "operation.read"
     DATASET_READ = "dataset.read"
     DATASET_PREVIEW = "dataset.preview"
@@ -83,7 +85,16 @@ _SCIENCE = frozenset(
 )
 _OPERATE = frozenset({P.TRAINING_LAUNCH, P.ENDPOINT_MANAGE, P.ENDPOINT_INVOKE})
 _MAINTAIN = frozenset(
-    {P.PROJECT_UPDATE, P.DATASET_DELETE, P.TOKEN_MANAGE, P.CREDENTIAL_READ, P.LINK_READ, P.AUDIT_READ}
+    {
+        P.PROJECT_UPDATE,
+        P.DATASET_DELETE,
+        P.TOKEN_MANAGE,
+        P.CREDENTIAL_READ,
+        P.LINK_READ,
+        P.AUDIT_READ,
+        P.WEBHOOK_READ,
+        P.WEBHOOK_MANAGE,
+    }
 )
 
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from projects.views import account, activity, audit, connect, settings
+from projects.views import account, activity, audit, connect, notifications, settings
 
 app_name = "project"
 
@@ -18,6 +18,8 @@ _within = [
     path("settings/members/<uuid:pk>/", settings.MemberPage.as_view(), name="member"),
     path("settings/tokens/", settings.TokensPage.as_view(), name="tokens"),
     path("settings/tokens/<uuid:pk>/", settings.TokenPage.as_view(), name="token"),
+    path("settings/webhooks/", notifications.WebhooksPage.as_view(), name="webhooks"),
+    path("settings/webhooks/<uuid:pk>/", notifications.WebhookPage.as_view(), name="webhook"),
     path("settings/account/", account.AccountPage.as_view(), name="account"),
     path(
         "settings/account/credentials/new/<slug:kind>/",
@@ -34,4 +36,8 @@ _within = [
     path("settings/account/links/<uuid:pk>/", account.LinkPage.as_view(), name="link"),
 ]
 
-urlpatterns = [path("projects/<slug:slug>/", include(_within))]
+urlpatterns = [
+    path("notifications/", notifications.NoticesPage.as_view(), name="notifications"),
+    path("notifications/badge/", notifications.InboxBadge.as_view(), name="inbox_badge"),
+    path("projects/<slug:slug>/", include(_within)),
+]

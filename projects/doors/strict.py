@@ -17,7 +17,9 @@ def _is_typed(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
     """Whether a JSON value has the field's own type: the framework would take 0 for a text, and "0" for a number."""
     if value is None:
         return True
-    if isinstance(field, serializers.CharField):
+    if isinstance(field, serializers.ListField):
+        return isinstance(value, list) and all(_is_typed(field.child, item) for item in value)
+    if isinstance(field, serializers.CharField | serializers.UUIDField | serializers.DateTimeField):
         return isinstance(value, str)
     if isinstance(field, serializers.IntegerField | serializers.FloatField):
         return isinstance(value, int | float) and not isinstance(value, bool)

@@ -47,6 +47,7 @@ _ends: dict[str, Ended] = {}
 _patience: dict[str, timedelta] = {}
 _retries: dict[str, Retry] = {}
 _labels: dict[str, "str | Promise"] = {}
+_unattended: set[str] = set()
 
 
 def register(
@@ -57,6 +58,7 @@ def register(
     ended: Ended | None = None,
     patience: timedelta = PATIENCE,
     label: "str | Promise" = "",
+    unattended: bool = False,
 ) -> None:
     """Say which handler advances operations of a kind; called from an app's `ready()`.
 
@@ -65,7 +67,8 @@ def register(
     taken again until it succeeds or `patience` is used up. Any other exception is a failed attempt: it is tried again
     with growing pauses. `ended` puts the rows of the thing worked on in order however the operation ends, also where
     the handler had no say (given up, no longer permitted). `retry` replaces the usual way of asking again (the same
-    payload once more) where the thing worked on has a state of its own. `label` is what pages call the kind.
+    payload once more) where the thing worked on has a state of its own. `label` is what pages call the kind. An
+    `unattended` kind is the portal's own work, for nobody in particular: no person's permission is checked again.
     """
     if kind in _handlers and _handlers[kind] is not handler:
         raise ValueError(f"Operation kind {kind!r} has a handler already.")
@@ -77,6 +80,8 @@ def register(
         _ends[kind] = ended
     if label:
         _labels[kind] = label
+    if unattended:
+        _unattended.add(kind)
 
 
 def handler_of(kind: str) -> Handler:
@@ -97,6 +102,11 @@ def ended_of(kind: str) -> Ended | None:
 def patience_of(kind: str) -> timedelta:
     """Return how long an operation of a kind waits for what is unavailable."""
     return _patience.get(kind, PATIENCE)
+
+
+def is_unattended(kind: str) -> bool:
+    """Whether a kind is the portal's own work."""
+    return kind in _unattended
 
 
 def label_of(kind: str) -> str:

@@ -19,7 +19,15 @@ from accounts.models import Account, User
 from accounts.tenancy import scope
 from projects.models import Membership, Operation, State
 from projects.operations import log as operation_log
-from projects.operations.registry import Cancelled, Done, Failed, ended_of, handler_of, patience_of
+from projects.operations.registry import (
+    Cancelled,
+    Done,
+    Failed,
+    ended_of,
+    handler_of,
+    is_unattended,
+    patience_of,
+)
 from projects.operations.submit import send
 from projects.permissions import permissions_of
 
@@ -190,7 +198,7 @@ def _step(work: Work) -> None:
         return
     try:
         with work.scope():
-            permitted = _still_permitted(operation)
+            permitted = is_unattended(operation.kind) or _still_permitted(operation)
         if not permitted and not work.cancel_requested:
             raise Failed(
                 _("%(who)s may no longer do this here (%(permission)s).")
