@@ -66,3 +66,12 @@ STATES: dict[str, Look] = {
     "closed": Look(_("Closed"), "idle", "lock"),
     "unknown": Look(_("Unknown"), "unknown", "question-circle-fill"),
 }
+
+# How something came in, as audit records name it.
+VIA: dict[str, "_StrPromise | str"] = {
+    "page": _("page"),
+    "api": "API",
+    "gateway": _("gateway"),
+    "command": _("command"),
+    "task": _("background work"),
+}

@@ -8,15 +8,19 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext_noop as noop
+
 from clusters.local import launcher, spec, state
 
 Level = Literal["namespace-uid", "namespace", "uid", "none"]
 
 EXPLANATIONS: dict[Level, str] = {
-    "namespace-uid": "Each workload has namespaces (files, processes, IPC), each account a user id.",
-    "namespace": "Each workload has namespaces of its own (user, files, processes, IPC).",
-    "uid": "Each account has a user id of its own. There are no namespaces here: other processes show.",
-    "none": "Workloads are not isolated: this machine allows neither namespaces nor user ids of their own.",
+    "namespace-uid": noop("Each workload has namespaces (files, processes, IPC), each account a user id."),
+    "namespace": noop("Each workload has namespaces of its own (user, files, processes, IPC)."),
+    "uid": noop("Each account has a user id of its own. There are no namespaces here: other processes show."),
+    "none": noop(
+        "Workloads are not isolated: this machine allows neither namespaces nor user ids of their own."
+    ),
 }
 
 

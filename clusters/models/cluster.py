@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import uuid7
@@ -56,6 +57,11 @@ class Cluster(models.Model):
     def isolated(self) -> bool | None:
         """Whether workloads are walled off from each other there; None before its agent has looked."""
         return self.isolation != "none" if self.isolation else None
+
+    @property
+    def isolation_words(self) -> str:
+        """What the agent found about the walls between workloads, in the reader's language."""
+        return gettext(self.isolation_detail) if self.isolation_detail else ""
 
 
 class Placement(TenantModel):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.glossary import TERMS
-from portal.states import STATES, UNNAMED
+from portal.states import STATES, UNNAMED, VIA
 
 register = template.Library()
 
@@ -264,6 +264,12 @@ def th(
         "direction": direction,
         "href": f"?{query.urlencode()}",
     }
+
+
+@register.filter
+def via(value: str) -> str:
+    """How something came in, in words: `{{ event.via|via }}`."""
+    return str(VIA.get(value, value))
 
 
 @register.filter

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.tenancy import platform_scope
 from portal.system import system_now
@@ -47,6 +48,7 @@ ENGINES = {
     "redis": ("Redis", "hdd-rack"),
     "mlflow": ("MLflow", "graph-up"),
     "worker": ("Celery", "cpu"),
+    "agent": (gettext_lazy("Local agent"), "server"),
 }
 
 
