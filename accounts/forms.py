@@ -96,6 +96,12 @@ class PasswordForm(forms.Form):
         return cleaned
 
 
+class EndSessionForm(forms.Form):
+    """Which session to end; none means every other one."""
+
+    session = forms.UUIDField(required=False)
+
+
 class ProfileForm(forms.Form):
     """How a person is called, and how pages look to them."""
 

@@ -17,7 +17,9 @@ from uuid import UUID
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from portal.sign_in_environment import SignInVariables
 
 DatabaseRole = Literal["app", "system", "owner"]
 DATABASE_VARIABLES: dict[str, str] = {
@@ -43,7 +45,7 @@ class WrongEnvironment(Exception):
     """The environment is wrong; the text names every wrong variable and is fit for a terminal."""
 
 
-class Environment(BaseSettings):
+class Environment(SignInVariables):
     """The portal's variables. Empty values count as absent."""
 
     model_config = SettingsConfigDict(

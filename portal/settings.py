@@ -78,7 +78,6 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts or [
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
@@ -178,13 +177,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "accounts.sessions"
+SESSION_COOKIE_AGE = ENVIRONMENT.session_seconds
+SESSION_IDLE_SECONDS = ENVIRONMENT.session_idle_seconds
+# Over plain http the portal is one person's, on the machine before them.
+REQUIRE_MFA = ENVIRONMENT.require_mfa or ("admins" if HTTPS else "nobody")
+# A __Host- cookie is taken from this very host only, over https, for every path: no neighbour can set it.
+_HOST = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{_HOST}session"
+CSRF_COOKIE_NAME = f"{_HOST}csrf"
+DEVICE_COOKIE_NAME = f"{_HOST}device"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
+# Scripts take the token from the page.
+CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 CSRF_FAILURE_VIEW = "portal.problems.csrf_failed"
 SECURE_CONTENT_TYPE_NOSNIFF = True

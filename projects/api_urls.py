@@ -8,6 +8,7 @@ from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
+from projects.api.security import SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
 
 app_name = "projects_api"
@@ -67,6 +68,10 @@ urlpatterns = [
         PreferencesViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="notice_preferences",
     ),
+    path("me/sessions", SessionViewSet.as_view({"get": "list"}), name="my_sessions"),
+    path("me/sessions/end-others", SessionViewSet.as_view({"post": "end_others"}), name="my_sessions_end"),
+    path("me/sessions/<uuid:pk>", SessionViewSet.as_view({"delete": "destroy"}), name="my_session"),
+    path("me/sign-ins", SignInViewSet.as_view({"get": "list"}), name="my_sign_ins"),
     path("projects", MyProjectsViewSet.as_view({"get": "list"}), name="projects"),
     path("projects/<slug:slug>", include(_project)),
     path("projects/<slug:slug>/", include(_within)),

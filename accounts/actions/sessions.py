@@ -1,86 +1,68 @@
-"""Signing in and out. Every attempt is on record; what was typed as a password never is."""
+"""A person's sessions: which there are, and ending them, in every process at once."""
 
-from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from uuid import UUID
+
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts import audit
-from accounts.actions.users import set_password
-from accounts.audit import ANONYMOUS, Actor, Target
-from accounts.errors import Invalid, Unauthenticated
-from accounts.models import User
-from accounts.origin import Origin
-from accounts.recent import confirm
+from accounts.errors import NotFound
+from accounts.models import AuditEvent, Session, User
+from accounts.models.session import SessionQuerySet
+from accounts.tenancy import personal_scope
+
+SIGN_INS_SHOWN = 20
+# What the list of tries to sign in as somebody is made of, and what people read there.
+SIGN_IN_ACTIONS = {
+    "user.sign_in": _lazy("Sign in"),
+    "user.sign_in_again": _lazy("Confirm that it is you"),
+    "user.password": _lazy("Change password"),
+}
 
 
-def _target_of(username: str) -> Target:
-    """The person meant, where there is one. A name that nobody has is not kept: it may be a mistyped password."""
-    user = User.objects.filter(username__iexact=username).first()
-    return Target.of(user) if user is not None else Target("user", "", "")
+def recent_sign_ins(user: User) -> list[AuditEvent]:
+    """The latest tries to sign in as this person, by whomever, as the audit log has them."""
+    with personal_scope(user.pk):
+        return list(
+            AuditEvent.objects.filter(
+                account_id=None, target_type="user", target_id=str(user.pk), action__in=list(SIGN_IN_ACTIONS)
+            ).order_by("-at", "-id")[:SIGN_INS_SHOWN]
+        )
 
 
-@sensitive_variables("password")
-def sign_in(request: HttpRequest, username: str, password: str) -> User:
-    """Open a session under a fresh key for the person whose password this is.
-
-    Raises `Unauthenticated`, with one answer in one time for an unknown name, a wrong password and a person who was
-    deactivated: the hasher runs in each case (Django's `ModelBackend` sees to it).
-    """
-    origin = Origin.of(request, "page")
-    user = authenticate(request, username=username, password=password)
-    target = _target_of(username)
-    if not isinstance(user, User):
-        with origin.acting(ANONYMOUS):
-            audit.record("user.sign_in", target, outcome="failed")
-        raise Unauthenticated("auth.wrong", _("The username or the password is wrong."))
-    with origin.acting(Actor("user", str(user.pk), user.label)), transaction.atomic():
-        login(request, user)
-        confirm(request)
-        audit.record("user.sign_in", user)
-    return user
+def living_sessions(user: User) -> SessionQuerySet:
+    """Where this person is signed in, the latest seen first."""
+    return Session.objects.living().filter(user=user).order_by("-last_seen_at")
 
 
-@sensitive_variables("password")
-def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
-    """Take the signed-in person's password once more, before something dangerous; the session gets a fresh key.
-
-    Raises `Unauthenticated` where it is wrong. Both are on record.
-    """
-    with Origin.of(request, "page").acting(Actor("user", str(user.pk), user.label)):
-        if not user.check_password(password):
-            audit.record("user.sign_in_again", user, outcome="failed")
-            raise Unauthenticated("auth.wrong", _("The password is wrong."))
-        with transaction.atomic():
-            request.session.cycle_key()
-            confirm(request)
-            audit.record("user.sign_in_again", user)
+def end_session(user: User, session_id: UUID) -> None:
+    """End one of this person's sessions; its next request is nobody's. Raises `NotFound`, also for somebody else's."""
+    with transaction.atomic():
+        session = living_sessions(user).filter(pk=session_id).first()
+        if session is None:
+            raise NotFound("session.not_found", _("You have no such session: it may have ended by itself."))
+        audit.record("session.end", session)
+        session.delete()
 
 
-def sign_out(request: HttpRequest) -> None:
-    """End the session, on the server as well."""
-    user = request.user
-    if isinstance(user, User):
-        with Origin.of(request, "page").acting(Actor("user", str(user.pk), user.label)), transaction.atomic():
-            audit.record("user.sign_out", user)
-            logout(request)
-    else:
-        logout(request)
+def end_other_sessions(user: User, this: SessionBase) -> int:
+    """End every session of this person but `this`; returns how many."""
+    with transaction.atomic():
+        others = Session.objects.filter(user=user)
+        if (kept := getattr(this, "row_id", None)) is not None:
+            others = others.exclude(pk=kept)
+        count = others.delete()[0]
+        if count:
+            audit.record("session.end_others", user, detail={"count": count})
+    return count
 
 
-@sensitive_variables("current", "password")
-def change_password(request: HttpRequest, user: User, current: str, password: str) -> None:
-    """Give the signed-in person a password of their own choice; this session goes on, their others end.
-
-    `current` is not asked for while a one-time password waits to be changed: it has just been typed. Raises
-    `Invalid` where it is wrong.
-    """
-    with Origin.of(request, "page").acting(Actor("user", str(user.pk), user.label)):
-        if not user.must_change_password and not user.check_password(current):
-            audit.record("user.password", user, outcome="failed")
-            message = _("This is not your current password.")
-            raise Invalid("password.wrong", message, errors={"current": [message]})
-        with transaction.atomic():
-            set_password(user, password)
-            update_session_auth_hash(request, user)
+def end_all_sessions(user: User) -> int:
+    """End every session of a person: they have been deactivated, or their second factor was taken away."""
+    with transaction.atomic():
+        count = Session.objects.filter(user=user).delete()[0]
+        if count:
+            audit.record("session.end_all", user, detail={"count": count})
+    return count

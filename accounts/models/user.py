@@ -64,6 +64,8 @@ class User(AbstractBaseUser):
     theme = models.CharField(_("Theme"), max_length=8, choices=Theme, default=Theme.SYSTEM)
     must_change_password = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    # Since when an authenticator app or a passkey is asked for; kept by accounts.actions.factors.
+    second_factor_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"

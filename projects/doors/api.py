@@ -16,11 +16,12 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from accounts import audit
-from accounts.errors import MethodNotAllowed
+from accounts.errors import Forbidden, MethodNotAllowed
+from accounts.models import User
 from accounts.tenancy import platform_scope
 from projects.doors.door import open_door
 from projects.doors.grant import Grant
-from projects.doors.identity import Identity, Origin, by_header, by_session, password_first, sign_in_first
+from projects.doors.identity import Identity, Origin, by_header, by_session, first_things_first, sign_in_first
 from projects.doors.pagination import PortalCursorPagination
 from projects.doors.platform import PlatformGrant, open_platform
 from projects.doors.schema import PortalSchema
@@ -38,7 +39,7 @@ class PortalAuthentication(BaseAuthentication):
         identity = by_session(user) if user is not None else Identity()
         if identity.anonymous:
             return None
-        password_first(identity)
+        first_things_first(identity)
         SessionAuthentication().enforce_csrf(request)
         return user, identity
 
@@ -152,6 +153,25 @@ class DeclaredViewSet(DoorViewSet):
             return self.response
 
 
+class PersonalViewSet(SignedInViewSet):
+    """What only the person at their browser may see and change: an API token is refused."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.identity(request).user is None:
+            raise Forbidden(
+                "session.only",
+                _("Only the person themselves may do this, signed in with a browser: not an API token."),
+            )
+
+    @property
+    def person(self) -> User:
+        """Who is signed in."""
+        user = self.identity(self.request).user
+        assert user is not None
+        return user
+
+
 class ProjectViewSet(DeclaredViewSet):
     """A project's API. `permissions` declares the permission of each action; an undeclared action is refused.
 
@@ -212,4 +232,11 @@ class PlatformViewSet(DeclaredViewSet):
         return platform_scope(self.grant.role)
 
 
-__all__ = ["DoorViewSet", "PlatformViewSet", "PortalAuthentication", "ProjectViewSet", "SignedInViewSet"]
+__all__ = [
+    "DoorViewSet",
+    "PersonalViewSet",
+    "PlatformViewSet",
+    "PortalAuthentication",
+    "ProjectViewSet",
+    "SignedInViewSet",
+]

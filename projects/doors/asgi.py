@@ -14,7 +14,6 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -26,10 +25,11 @@ from accounts.errors import Forbidden, Invalid, MethodNotAllowed, PortalError, T
 from accounts.ids import uuid7
 from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, database_away, problem
 from accounts.problems import headers as problem_headers
+from accounts.sessions import SessionStore
 from accounts.tenancy import scope
 from projects.doors.door import SAFE_METHODS, open_door
 from projects.doors.grant import Grant
-from projects.doors.identity import Identity, Origin, by_header, by_session, password_first
+from projects.doors.identity import Identity, Origin, by_header, by_session, first_things_first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -210,7 +210,7 @@ def identify(request: AsgiRequest) -> Identity:
     if not django_request.META["HTTP_ORIGIN"]:
         del django_request.META["HTTP_ORIGIN"]
     identity = by_session(get_user(django_request))
-    password_first(identity)
+    first_things_first(identity)
     if not identity.anonymous and request.method not in SAFE_METHODS:
         check = CsrfViewMiddleware(_nothing)
         check.process_request(django_request)

@@ -9,9 +9,10 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounts.audit import ANONYMOUS, Actor
-from accounts.errors import Forbidden, Unauthenticated
+from accounts.errors import Unauthenticated
 from accounts.models import User
 from accounts.origin import Origin
+from accounts.standing import refuse_until_done
 from accounts.tenancy import scope
 from projects.models import Token
 
@@ -26,7 +27,7 @@ __all__ = [
     "by_session",
     "by_token",
     "digest_of",
-    "password_first",
+    "first_things_first",
     "sign_in_first",
 ]
 
@@ -122,10 +123,7 @@ def sign_in_first() -> Unauthenticated:
     )
 
 
-def password_first(identity: Identity) -> None:
-    """Refuse a session that was opened with a one-time password, until its person has chosen one of their own."""
-    if identity.user is not None and identity.user.must_change_password:
-        raise Forbidden(
-            "password.change_first",
-            _("You signed in with a one-time password. Choose a password of your own at /password/ first."),
-        )
+def first_things_first(identity: Identity) -> None:
+    """Refuse a session whose person has to choose a password, or set up a second factor, before anything else."""
+    if identity.user is not None:
+        refuse_until_done(identity.user)

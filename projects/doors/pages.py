@@ -13,6 +13,7 @@ from django.views import View
 from accounts import audit
 from accounts.errors import Forbidden, MethodNotAllowed
 from accounts.models import PlatformRole, User
+from accounts.standing import due, page_of
 from accounts.tenancy import platform_scope
 from projects.doors.door import SAFE_METHODS, Entrance, entrances, open_door
 from projects.doors.grant import Grant
@@ -37,8 +38,9 @@ class SignedInView(View):
         self.identity = by_session(request.user)
         if self.identity.user is None:
             return to_sign_in(request)
-        if self.identity.user.must_change_password:
-            return HttpResponseRedirect(reverse("accounts:password"))
+        what = due(self.identity.user)
+        if what is not None:
+            return HttpResponseRedirect(page_of(what))
         self.entrances = entrances(self.identity.user.pk)
         return self.enter(request, *args, **kwargs)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -116,7 +117,12 @@ class PortalAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignor
         """Describe both schemes."""
         return [
             {"type": "http", "scheme": "bearer", "description": "An API token: `mlp_…`"},
-            {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The browser's session"},
+            {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": settings.SESSION_COOKIE_NAME,
+                "description": "The browser's session",
+            },
         ]
 
 

@@ -102,7 +102,7 @@ def call(route: Route, method: str, values: dict[str, Any], caller: Caller, entr
     extra: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {caller.token}"} if caller.token else {}
     kind = (
         "application/json"
-        if route.door in ("api", "me", "platform api")
+        if route.door in ("api", "me", "own", "platform api")
         else "application/x-www-form-urlencoded"
     )
     response = client.generic(

@@ -53,11 +53,13 @@ def arguments(
 # Routes outside every door, by what stands behind them: "open" to anybody, or "signed in" only. Whoever adds one
 # says here why no door is needed.
 OPEN: dict[str, str] = {
-    "accounts.views.sign_in": "open",
-    "accounts.views.sign_in_again": "signed in",
-    "accounts.views.sign_out": "open",  # signing out nobody does nothing
-    "accounts.views.password": "signed in",
-    "accounts.views.me": "signed in",
+    "accounts.views.sign_in.sign_in": "open",
+    "accounts.views.sign_in.sign_in_again": "signed in",
+    "accounts.views.sign_in.sign_out": "open",  # signing out nobody does nothing
+    "accounts.views.sign_in.password": "signed in",
+    "accounts.views.profile.me": "signed in",
+    "accounts.views.security.security": "signed in",
+    "accounts.views.security.end_session": "signed in",
     "django.views.i18n.set_language": "open",
     "drf_spectacular.views.SpectacularAPIView": "open",  # says what addresses there are, not what is in them
     "drf_spectacular.views.SpectacularSwaggerSplitView": "open",

@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import module_has_submodule
 
-from projects.doors.api import PlatformViewSet, ProjectViewSet, SignedInViewSet
+from projects.doors.api import PersonalViewSet, PlatformViewSet, ProjectViewSet, SignedInViewSet
 from projects.doors.asgi import ProjectApp
 from projects.doors.pages import PersonalView, PlatformView, ProjectView
 from projects.doors.schema import path_of
@@ -20,8 +20,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Route:
-    """One address. `door` says which door it stands behind: api, page, asgi, me, personal, platform,
-    platform api, or none.
+    """One address. `door` says which door it stands behind: api, page, asgi, me, own, personal,
+    platform, platform api, or none.
     """
 
     template: str
@@ -60,6 +60,8 @@ def _declared(view: Any) -> tuple[str, dict[str, str]]:
         return "platform api", {
             method.upper(): "|".join(cls.roles.get(name, ())) for method, name in view.actions.items()
         }
+    if issubclass(cls, PersonalViewSet):
+        return "own", {method.upper(): "" for method in view.actions}
     if issubclass(cls, SignedInViewSet):
         return "me", {method.upper(): "" for method in view.actions}
     if issubclass(cls, ProjectView):

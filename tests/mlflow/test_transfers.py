@@ -89,7 +89,7 @@ def test_a_broken_upload_leaves_nothing(a: Tenant, folder: str) -> None:
 def test_headers_are_chosen(a: Tenant, folder: str) -> None:
     address = f"{FILES}/{folder}/page.html"
     assert a.call("PUT", address, content=b"<script>alert(1)</script>").status_code == 200
-    answer = a.call("GET", address, headers={"Cookie": "sessionid=x", "Origin": "http://evil"})
+    answer = a.call("GET", address, headers={"Cookie": "session=x", "Origin": "http://evil"})
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["x-content-type-options"] == "nosniff"

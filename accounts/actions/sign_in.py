@@ -1,0 +1,141 @@
+"""Signing in, by steps, and out. Every attempt is on record; what was typed as a password never is."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import audit, devices
+from accounts.actions.sessions import end_other_sessions
+from accounts.actions.users import set_password
+from accounts.audit import ANONYMOUS, Actor, Target
+from accounts.errors import Invalid, Unauthenticated
+from accounts.models import User
+from accounts.origin import Origin
+from accounts.recent import confirm
+from accounts.sessions import BEGAN, IP, USER_AGENT
+from accounts.throttle import Throttled
+from accounts.tries import Tries
+
+
+def actor_of(user: User) -> Actor:
+    """How the audit log calls this person."""
+    return Actor("user", str(user.pk), user.label)
+
+
+def target_of(username: str) -> Target:
+    """The person meant, where there is one. A name that nobody has is not kept: it may be a mistyped password."""
+    user = User.objects.filter(username__iexact=username).first()
+    return Target.of(user) if user is not None else Target("user", "", "")
+
+
+def take_a_try(tries: Tries, action: str, target: Target | User) -> None:
+    """Take one; raises `Throttled`, on record once for each wait: a flood of tries must not flood the log."""
+    try:
+        tries.take()
+    except Throttled as error:
+        if error.first:
+            audit.record(
+                action,
+                target,
+                outcome="denied",
+                detail={"reason": "throttled", "tier": error.bucket.tier.name},
+            )
+        raise
+
+
+@sensitive_variables("password")
+def sign_in(request: HttpRequest, username: str, password: str) -> User:
+    """Open a session under a fresh key for the person whose password this is.
+
+    Raises `Unauthenticated`, with one answer in one time for an unknown name, a wrong password and a person who was
+    deactivated: the hasher runs in each case (Django's `ModelBackend` sees to it). Raises `Throttled`, for names that
+    nobody has as for others.
+    """
+    origin = Origin.of(request, "page")
+    tries = Tries.of_name(request, origin.ip, username)
+    target = target_of(username)
+    with origin.acting(ANONYMOUS):
+        take_a_try(tries, "user.sign_in", target)
+        user = authenticate(request, username=username, password=password)
+        if not isinstance(user, User):
+            audit.record("user.sign_in", target, outcome="failed")
+            raise Unauthenticated("auth.wrong", _("The username or the password is wrong."))
+    tries.succeeded()
+    open_session(request, user, "password")
+    return user
+
+
+def open_session(request: HttpRequest, user: User, by: str) -> None:
+    """Open this person's session: `by` says what they proved themselves with."""
+    origin = Origin.of(request, "page")
+    with origin.acting(actor_of(user)), transaction.atomic():
+        # Signing in over one's own old session is a new one.
+        request.session.pop(BEGAN, None)
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        request.session[IP], request.session[USER_AGENT] = origin.ip, origin.user_agent[:255]
+        confirm(request)
+        audit.record("user.sign_in", user, detail={"by": by})
+
+
+def confirmed_again(request: HttpRequest, user: User, by: str) -> None:
+    """Note a fresh proof: the session gets a fresh key."""
+    with Origin.of(request, "page").acting(actor_of(user)), transaction.atomic():
+        request.session.cycle_key()
+        confirm(request)
+        audit.record("user.sign_in_again", user, detail={"by": by})
+
+
+@sensitive_variables("password")
+def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
+    """Take the signed-in person's password once more, before something dangerous. Both outcomes are on record.
+
+    Raises `Unauthenticated` where it is wrong, `Throttled`.
+    """
+    origin = Origin.of(request, "page")
+    tries = Tries.of_name(request, origin.ip, user.username)
+    with origin.acting(actor_of(user)):
+        take_a_try(tries, "user.sign_in_again", user)
+        if authenticate(request, username=user.username, password=password) != user:
+            audit.record("user.sign_in_again", user, outcome="failed")
+            raise Unauthenticated("auth.wrong", _("The password is wrong."))
+    tries.succeeded()
+    confirmed_again(request, user, "password")
+
+
+def sign_out(request: HttpRequest) -> None:
+    """End the session, on the server as well."""
+    user: Any = request.user
+    if isinstance(user, User):
+        with Origin.of(request, "page").acting(actor_of(user)), transaction.atomic():
+            audit.record("user.sign_out", user)
+            logout(request)
+    else:
+        logout(request)
+
+
+@sensitive_variables("current", "password")
+def change_password(request: HttpRequest, user: User, current: str, password: str) -> None:
+    """Give the signed-in person a password of their own choice; this session goes on, their others end.
+
+    `current` is not asked for while a one-time password waits to be changed: it has just been typed. Raises
+    `Invalid` where it is wrong, `Throttled`.
+    """
+    origin = Origin.of(request, "page")
+    with origin.acting(actor_of(user)):
+        if not user.must_change_password:
+            tries = Tries.of_name(request, origin.ip, user.username)
+            take_a_try(tries, "user.password", user)
+            if not user.check_password(current):
+                audit.record("user.password", user, outcome="failed")
+                message = _("This is not your current password.")
+                raise Invalid("password.wrong", message, errors={"current": [message]})
+            tries.succeeded()
+        with transaction.atomic():
+            set_password(user, password)
+            update_session_auth_hash(request, user)
+            end_other_sessions(user, request.session)
+            devices.forget_others(request, user)

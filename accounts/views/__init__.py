@@ -1,0 +1,1 @@
+"""The personal pages: signing in and out, password, security, profile."""

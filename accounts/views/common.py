@@ -1,0 +1,80 @@
+"""What the personal pages share."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import devices
+from accounts.models import User
+from accounts.origin import Origin
+from accounts.standing import Due, due, page_of
+
+P = ParamSpec("P")
+THEME_COOKIE = "theme"
+_YEAR = 365 * 24 * 3600
+
+
+def safe_next(request: HttpRequest, wanted: str) -> str:
+    """Return `wanted` where it is a page of this portal, else the dashboard: nobody is sent elsewhere from here."""
+    own = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if own and wanted.startswith("/") else settings.LOGIN_REDIRECT_URL
+
+
+def wanted_page(request: HttpRequest) -> str:
+    """Where the visitor wants to go on to, as they say: not checked yet."""
+    return request.POST.get("next") or request.GET.get("next") or ""
+
+
+def remember_preferences(response: HttpResponse, user: User) -> None:
+    """Put a person's language and theme where every later page, signed in or not, finds them."""
+    for name, value in ((settings.LANGUAGE_COOKIE_NAME, user.language), (THEME_COOKIE, user.theme)):
+        response.set_cookie(name, value, max_age=_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+
+
+def go_on(request: HttpRequest, user: User, wanted: str) -> HttpResponse:
+    """Lead somebody who has just signed in to where they were going, by way of what is due first."""
+    target, what = safe_next(request, wanted), due(user)
+    if what is not None:
+        target = f"{page_of(what)}?{urlencode({'next': target})}"
+    response = HttpResponseRedirect(target)
+    remember_preferences(response, user)
+    devices.remember(request, response, user, Origin.of(request, "page").ip)
+    return response
+
+
+def signed_in(
+    *allowed: Due,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, User, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, P], HttpResponse],
+]:
+    """Let only a signed-in person through, handed to the view; others sign in and come back.
+
+    What is due first is done first, except on the pages that `allowed` names it for.
+    """
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, User, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            user = request.user
+            if not isinstance(user, User):
+                where = urlencode({"next": request.get_full_path()})
+                return HttpResponseRedirect(f"{reverse('accounts:sign_in')}?{where}")
+            what = due(user)
+            if what is not None and what not in allowed:
+                return HttpResponseRedirect(page_of(what))
+            return view(request, user, *args, **kwargs)
+
+        return checked  # type: ignore[return-value]  # wraps() forgets that the first one is positional
+
+    return decorate
