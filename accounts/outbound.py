@@ -57,23 +57,34 @@ def check_url(url: str) -> ResolvedTarget:
     """
     allowed = _Allowed(settings.OUTBOUND_ALLOW)
     scheme, host, port = _parts(url)
-    refused = Unprocessable(
-        "outbound.refused",
-        _("%(host)s is unknown, or is not an address that this portal calls. An administrator can allow it.")
-        % {"host": host},
-        host=host,
-    )
     addresses = _resolve(host, port)
     if not addresses:
-        raise refused
+        raise _refused(host)
     named = allowed.host(host)
     if not named and not all(is_public(address) or allowed.address(address) for address in addresses):
-        raise refused
+        raise _refused(host)
     if scheme != "https" and not named and not all(allowed.address(address) for address in addresses):
         raise _invalid(
             _("Only https addresses are called; %(host)s is not among the exceptions.") % {"host": host}
         )
     return ResolvedTarget(url, scheme, host, port, tuple(str(address) for address in addresses))
+
+
+def check_host(host: str, port: int) -> ResolvedTarget:
+    """Resolve a host that is no URL's (a database's), and refuse what the portal must not call.
+
+    Raises Unprocessable: `outbound.url_invalid` for a malformed host, else `outbound.refused`.
+    """
+    name = host.lower().rstrip(".")
+    if not _HOST.fullmatch(name) or not 1 <= port <= 65535:
+        raise _invalid(_("The address must be a host and a port from 1 to 65535."))
+    allowed = _Allowed(settings.OUTBOUND_ALLOW)
+    addresses = _resolve(name, port)
+    if not addresses or not (
+        allowed.host(name) or all(is_public(found) or allowed.address(found) for found in addresses)
+    ):
+        raise _refused(host)
+    return ResolvedTarget("", "tcp", name, port, tuple(map(str, addresses)))
 
 
 def is_public(address: Address) -> bool:
@@ -132,6 +143,15 @@ def _resolve(host: str, port: int) -> list[Address]:
         return []
     texts = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
     return [ipaddress.ip_address(text) for text in texts]
+
+
+def _refused(host: str) -> Unprocessable:
+    return Unprocessable(
+        "outbound.refused",
+        _("%(host)s is unknown, or is not an address that this portal calls. An administrator can allow it.")
+        % {"host": host},
+        host=host,
+    )
 
 
 def _invalid(detail: str) -> Unprocessable:

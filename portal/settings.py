@@ -276,9 +276,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OperationStateEnum": "projects.models.operation.State",
         "AccountStateEnum": "accounts.models.account.Account.State",
-        "LinkStateEnum": "accounts.models.account.TrustLink.State",
+        "LinkStateEnum": "accounts.models.link.TrustLink.State",
         "AccountKindEnum": "accounts.models.account.Account.Kind",
-        "CredentialKindEnum": "accounts.models.account.Credential.Kind",
+        "CredentialTestOutcomeEnum": "accounts.models.credential.CredentialTest.Outcome",
+        "CredentialKindEnum": "accounts.models.credential.Credential.Kind",
         "RevisionStateEnum": "registry.models.endpoint.Revision.State",
         "DatasetVersionStateEnum": "registry.models.dataset.DatasetVersion.State",
         "RoleEnum": "projects.permissions.Role",

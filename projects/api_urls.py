@@ -2,8 +2,9 @@
 
 from django.urls import include, path
 
-from projects.api.account import CredentialViewSet, LinkViewSet
+from projects.api.account import LinkViewSet
 from projects.api.audit import AuditEventViewSet
+from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
@@ -29,8 +30,29 @@ _within = [
     path("credentials", CredentialViewSet.as_view({"get": "list", "post": "create"}), name="credentials"),
     path(
         "credentials/<uuid:pk>",
-        CredentialViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+        CredentialViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="credential",
+    ),
+    path("credentials/<uuid:pk>/test", CredentialViewSet.as_view({"post": "test"}), name="credential_test"),
+    path(
+        "credentials/<uuid:pk>/rotation",
+        CredentialViewSet.as_view({"post": "rotate", "delete": "discard"}),
+        name="credential_rotation",
+    ),
+    path(
+        "credentials/<uuid:pk>/switch",
+        CredentialViewSet.as_view({"post": "switch"}),
+        name="credential_switch",
+    ),
+    path(
+        "credentials/<uuid:pk>/roll-back",
+        CredentialViewSet.as_view({"post": "roll_back"}),
+        name="credential_roll_back",
+    ),
+    path(
+        "credentials/<uuid:pk>/reveal",
+        CredentialViewSet.as_view({"post": "reveal"}),
+        name="credential_reveal",
     ),
     path("links", LinkViewSet.as_view({"get": "list", "post": "create"}), name="links"),
     path("links/claim", LinkViewSet.as_view({"post": "claim"}), name="link_claim"),

@@ -6,8 +6,17 @@ class ProjectsConfig(AppConfig):
     name = "projects"
 
     def ready(self) -> None:
-        from projects import notifications, operations
+        from accounts.credentials.dependants import register_dependants
+        from projects import credential_tests, notifications, operations
         from projects.delivery import deliver
+        from projects.dependants import webhooks
 
         operations.register(notifications.DELIVER, deliver, label=_("Delivery of a notice"), unattended=True)
         notifications.register_notice("webhook.test", _("Trial of a webhook"))
+        operations.register(
+            credential_tests.KIND,
+            credential_tests.advance,
+            retry=credential_tests.retry_test,
+            label=_("Test of a credential"),
+        )
+        register_dependants(webhooks)

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.credentials import SECRETS
 from accounts.models import Account, Outcome
 from projects.permissions import Role
 
@@ -83,47 +82,6 @@ class ClaimForm(forms.Form):
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
     )
-
-
-class CredentialForm(forms.Form):
-    """A credential of one kind: a name, and a field for each part of the secret."""
-
-    name = forms.CharField(label=_("Name"), max_length=120)
-
-    def __init__(self, kind: str, *args: Any, named: bool = True, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not named:
-            del self.fields["name"]
-        self.parts = SECRETS[kind].model_fields
-        for name, part in self.parts.items():
-            self.fields[name + "_part"] = self._field(
-                name, required=part.is_required(), initial=None if part.is_required() else part.default
-            )
-
-    @staticmethod
-    def _field(name: str, *, required: bool, initial: Any) -> forms.Field:
-        label = name.replace("_", " ").capitalize()
-        if name == "port":
-            return forms.IntegerField(label=label, min_value=1, max_value=65535, required=required)
-        if name == "engine":
-            engines = [(engine, engine) for engine in ("postgresql", "mysql", "oracle", "mssql")]
-            return forms.ChoiceField(label=label, choices=engines)
-        hidden: dict[str, str | bool] = {"autocomplete": "off", "spellcheck": "false"}
-        if name in ("certificate_authority", "client_certificate", "client_key"):
-            widget: forms.Widget = forms.Textarea(attrs={**hidden, "rows": 3, "class": "mono"})
-        elif name in ("token", "password", "secret", "secret_access_key"):
-            widget = forms.PasswordInput(attrs={**hidden, "autocomplete": "new-password"})
-        else:
-            widget = forms.TextInput(attrs=hidden)
-        return forms.CharField(
-            label=label, max_length=65_536, required=required, initial=initial, strip=False, widget=widget
-        )
-
-    @property
-    def secret(self) -> dict[str, Any]:
-        """The parts that were given."""
-        given = {name: self.cleaned_data.get(name + "_part") for name in self.parts}
-        return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 class AuditFilterForm(forms.Form):

@@ -20,3 +20,11 @@ def link_of_invitation(digest: bytes) -> tuple[UUID, UUID] | None:
         cursor.execute("SELECT lender_id, id FROM find_invitation(%s)", [digest])
         row = cursor.fetchone()
     return (row[0], row[1]) if row else None
+
+
+def previous_secrets_due() -> list[tuple[UUID, UUID]]:
+    """Return `(account, credential)` where a grace period is over. For the system role alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, id FROM previous_secrets_due()")
+        rows: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return rows

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     TOKEN_MANAGE = "token.manage"  # noqa: S105
     CREDENTIAL_READ = "credential.read"
     CREDENTIAL_MANAGE = "credential.manage"
+    CREDENTIAL_REVEAL = "credential.reveal"
     LINK_READ = "link.read"
     LINK_MANAGE = "link.manage"
     AUDIT_READ = "audit.read"

@@ -7,6 +7,7 @@ SCHEDULE = {
         # A sweep that could not run in its time is made good by the next one.
         "options": {"expires": 10.0},
     },
+    "destroy_previous_secrets": {"task": "projects.destroy_previous_secrets", "schedule": 300.0},
     # The clock forgets its past when it is started anew: a portal that is started every day must come to this too.
     "audit_partitions": {"task": "projects.ensure_audit_partitions", "schedule": 3600.0},
 }

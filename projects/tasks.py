@@ -5,6 +5,11 @@ from uuid import UUID
 from celery import shared_task
 from django.db import connection
 
+from accounts import audit
+from accounts.actions.credentials import destroy_previous
+from accounts.models import Credential
+from accounts.tenancy import scope
+from projects.lookups import previous_secrets_due
 from projects.operations import work
 
 
@@ -21,6 +26,17 @@ def sweep_operations() -> int:
     for account_id, operation_id in found:
         run_operation.apply_async((str(account_id), str(operation_id)))
     return len(found)
+
+
+@shared_task(name="projects.destroy_previous_secrets", ignore_result=True)
+def destroy_previous_secrets() -> int:
+    """Destroy what credentials held before a switch, where the grace period is over. Returns how many."""
+    destroyed = 0
+    for account_id, credential_id in previous_secrets_due():
+        with audit.acting_as(audit.SYSTEM, via="task"), scope(account_id):
+            credential = Credential.objects.filter(pk=credential_id).first()
+            destroyed += credential is not None and destroy_previous(credential)
+    return destroyed
 
 
 @shared_task(name="projects.ensure_audit_partitions", ignore_result=True)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from projects.views import account, activity, audit, connect, notifications, settings
+from projects.views import account, activity, audit, connect, credentials, notifications, settings
 
 app_name = "project"
 
@@ -23,13 +23,28 @@ _within = [
     path("settings/account/", account.AccountPage.as_view(), name="account"),
     path(
         "settings/account/credentials/new/<slug:kind>/",
-        account.CredentialNewPage.as_view(),
+        credentials.CredentialNewPage.as_view(),
         name="credential_new",
     ),
     path(
         "settings/account/credentials/<uuid:pk>/",
-        account.CredentialPage.as_view(),
+        credentials.CredentialPage.as_view(),
         name="credential",
+    ),
+    path(
+        "settings/account/credentials/<uuid:pk>/rotate/",
+        credentials.RotatePage.as_view(),
+        name="credential_rotate",
+    ),
+    path(
+        "settings/account/credentials/<uuid:pk>/status/",
+        credentials.CredentialStatus.as_view(),
+        name="credential_status",
+    ),
+    path(
+        "settings/account/credentials/<uuid:pk>/reveal/",
+        credentials.RevealPage.as_view(),
+        name="credential_reveal",
     ),
     path("settings/account/links/invite/", account.InvitePage.as_view(), name="link_invite"),
     path("settings/account/links/claim/", account.ClaimPage.as_view(), name="link_claim"),

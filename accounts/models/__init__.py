@@ -1,8 +1,10 @@
 """People, accounts, and the audit log."""
 
-from accounts.models.account import Account, Credential, TrustLink
+from accounts.models.account import Account
 from accounts.models.audit import AuditEvent, Outcome
+from accounts.models.credential import Credential, CredentialTest
 from accounts.models.key import AccountKey, PlatformKey
+from accounts.models.link import TrustLink
 from accounts.models.session import KnownDevice, Session, Throttle
 from accounts.models.user import Language, PlatformRole, Theme, User
 
@@ -11,6 +13,7 @@ __all__ = [
     "AccountKey",
     "AuditEvent",
     "Credential",
+    "CredentialTest",
     "KnownDevice",
     "Language",
     "Outcome",

@@ -1,4 +1,4 @@
-"""The account behind the project: its credentials, and its links to other accounts."""
+"""Links between the account behind the project and other accounts."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -9,31 +9,19 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.actions.credentials import create_credential, delete_credential, replace_secret
 from accounts.errors import NotFound
-from accounts.models import Credential, TrustLink
+from accounts.models import TrustLink
 from projects.actions import links
 from projects.doors.api import ProjectViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
 from projects.serializers import (
     ClaimBody,
-    CredentialBody,
-    CredentialReplacement,
-    CredentialSerializer,
     InvitationBody,
     LinkInvitedSerializer,
     LinkSerializer,
 )
 from projects.serializers.account import LinkClaimedSerializer
-
-
-def find_credential(pk: UUID) -> Credential:
-    """Return a credential of the account in scope; raises `NotFound`."""
-    credential: Credential | None = Credential.objects.filter(pk=pk).first()
-    if credential is None:
-        raise NotFound("credential.not_found", _("There is no such credential in this account."))
-    return credential
 
 
 def find_link(pk: UUID) -> TrustLink:
@@ -42,59 +30,6 @@ def find_link(pk: UUID) -> TrustLink:
     if link is None:
         raise NotFound("link.not_found", _("This account has no such link."))
     return link
-
-
-class CredentialViewSet(ProjectViewSet):
-    """The account's credentials. A secret goes in and never comes out."""
-
-    permissions: ClassVar[dict[str, str]] = {
-        "list": "credential.read",
-        "retrieve": "credential.read",
-        "create": "credential.manage",
-        "update": "credential.manage",
-        "destroy": "credential.manage",
-    }
-    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": PageQuery}
-    serializer_class = CredentialSerializer
-
-    @documented(operation_id="credentials_list", summary="Credentials")
-    def list(self, request: Request) -> Response:
-        return self.listed(Credential.objects.defer("secret"), CredentialSerializer)
-
-    @documented(operation_id="credential_read", summary="A credential, without its secret")
-    def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(CredentialSerializer(find_credential(pk)).data)
-
-    @documented(
-        operation_id="credential_create",
-        summary="Keep a credential",
-        request=CredentialBody,
-        responses={201: CredentialSerializer},
-    )
-    def create(self, request: Request) -> Response:
-        body = self.body(CredentialBody)
-        credential = create_credential(
-            body["name"],
-            body["kind"],
-            body["secret"],
-            by=self.grant.actor.on_behalf_of or self.grant.actor.label,
-        )
-        return Response(CredentialSerializer(credential).data, status=status.HTTP_201_CREATED)
-
-    @documented(
-        operation_id="credential_replace",
-        summary="Put another secret in a credential's place",
-        request=CredentialReplacement,
-        responses=CredentialSerializer,
-    )
-    def update(self, request: Request, pk: UUID) -> Response:
-        body = self.body(CredentialReplacement)
-        return Response(CredentialSerializer(replace_secret(find_credential(pk), body["secret"])).data)
-
-    @documented(operation_id="credential_delete", summary="Forget a credential", responses={204: None})
-    def destroy(self, request: Request, pk: UUID) -> Response:
-        delete_credential(find_credential(pk))
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class LinkViewSet(ProjectViewSet):

@@ -2,9 +2,6 @@
 
 from projects.serializers.account import (
     ClaimBody,
-    CredentialBody,
-    CredentialReplacement,
-    CredentialSerializer,
     InvitationBody,
     LinkInvitedSerializer,
     LinkSerializer,
@@ -35,9 +32,6 @@ __all__ = [
     "AuditEventSerializer",
     "AuditQuery",
     "ClaimBody",
-    "CredentialBody",
-    "CredentialReplacement",
-    "CredentialSerializer",
     "InvitationBody",
     "LinkInvitedSerializer",
     "LinkSerializer",

@@ -1,43 +1,11 @@
-"""Credentials and links of the project's account."""
+"""Links of the project's account."""
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.credentials import SECRETS
-from accounts.models import Credential, TrustLink
+from accounts.models import TrustLink
 from projects.doors.strict import StrictSerializer
-
-
-class CredentialSerializer(serializers.ModelSerializer[Credential]):
-    """A credential without its secret, which no answer ever holds."""
-
-    class Meta:
-        model = Credential
-        fields = ("id", "name", "kind", "created_by_label", "created_at", "updated_at", "last_used_at")
-        read_only_fields = fields
-
-
-@extend_schema_field({"oneOf": [model.model_json_schema() for model in SECRETS.values()]})
-class SecretField(serializers.JSONField):
-    """The parts of a secret, which depend on the credential's kind. Write-only."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(write_only=True, **kwargs)
-
-
-class CredentialReplacement(StrictSerializer):
-    """A new secret in place of the one before."""
-
-    secret = SecretField()
-
-
-class CredentialBody(CredentialReplacement):
-    """A credential to keep."""
-
-    name = serializers.CharField(max_length=120)
-    kind = serializers.ChoiceField(choices=Credential.Kind.choices)
 
 
 class LinkSerializer(serializers.ModelSerializer[TrustLink]):

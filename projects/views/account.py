@@ -6,20 +6,17 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.actions.credentials import create_credential, delete_credential, replace_secret
-from accounts.errors import NotFound
 from accounts.models import Account, AccountKey, Credential, TrustLink
 from projects.actions import links
-from projects.api.account import find_credential, find_link
+from projects.api.account import find_link
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
-from projects.forms import ClaimForm, CredentialForm, InvitationForm
+from projects.forms import ClaimForm, InvitationForm
 from projects.permissions import Permission
 from projects.views.common import attempt, attempt_or_say
+from projects.views.credentials import credential_rows
 
 
 def _back(grant: Grant) -> HttpResponseRedirect:
@@ -41,7 +38,7 @@ class AccountView(ProjectView):
         """Answer with the whole page."""
         grant = self.grant
         if grant.can(Permission.CREDENTIAL_READ):
-            context["credentials"] = list(Credential.objects.defer("secret").order_by("name"))
+            context["credentials"] = credential_rows()
         if grant.can(Permission.LINK_READ):
             found = TrustLink.objects.exclude(state=TrustLink.State.REVOKED).order_by("-id")
             context["links"] = [{"link": link, "lends": link.lender_id == grant.account_id} for link in found]
@@ -65,61 +62,6 @@ class AccountPage(AccountView):
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         return self.shown(request)
-
-
-@method_decorator(sensitive_post_parameters(), name="dispatch")
-class CredentialNewPage(ProjectView):
-    """A form for a credential of a kind, or, with `pk`, for another secret in its place."""
-
-    actions: ClassVar[dict[str, str]] = {"get": "credential.manage", "post": "credential.manage"}
-
-    def _shown(
-        self, request: HttpRequest, form: CredentialForm, kind: str, status: int = 200, **context: Any
-    ) -> HttpResponse:
-        context |= {"form": form, "kind": kind, "kind_label": Credential.Kind(kind).label}
-        return self.page(request, "projects/credential.html", context, status)
-
-    @staticmethod
-    def _kind(kind: str) -> str:
-        if kind not in Credential.Kind.values:
-            raise NotFound("credential.kind", _("There is no such kind of credential."))
-        return kind
-
-    def get(self, request: HttpRequest, grant: Grant, kind: str) -> HttpResponse:
-        return self._shown(request, CredentialForm(self._kind(kind)), kind)
-
-    def post(self, request: HttpRequest, grant: Grant, kind: str) -> HttpResponse:
-        form = CredentialForm(self._kind(kind), request.POST)
-        if form.is_valid():
-            made = attempt(
-                form,
-                lambda: create_credential(form.cleaned_data["name"], kind, form.secret, by=grant.actor.label),
-            )
-            if made is not None:
-                messages.success(request, _("“%(name)s” is sealed.") % {"name": made.name})
-                return _back(grant)
-        return self._shown(request, form, kind, 400)
-
-
-class CredentialPage(CredentialNewPage):
-    """Replaces a credential's secret, or forgets the credential."""
-
-    def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:  # type: ignore[override]
-        credential = find_credential(pk)
-        form = CredentialForm(credential.kind, named=False)
-        return self._shown(request, form, credential.kind, credential=credential)
-
-    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:  # type: ignore[override]
-        credential = find_credential(pk)
-        if request.POST.get("do") == "delete":
-            delete_credential(credential)
-            messages.success(request, _("“%(name)s” is forgotten.") % {"name": credential.name})
-            return _back(grant)
-        form = CredentialForm(credential.kind, request.POST, named=False)
-        if form.is_valid() and attempt(form, lambda: replace_secret(credential, form.secret)) is not None:
-            messages.success(request, _("The secret of “%(name)s” is replaced.") % {"name": credential.name})
-            return _back(grant)
-        return self._shown(request, form, credential.kind, 400, credential=credential)
 
 
 class InvitePage(AccountView):

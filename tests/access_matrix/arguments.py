@@ -39,15 +39,24 @@ def token(cast: Cast, project: Project) -> dict[str, Any]:
     return {"pk": made.pk}
 
 
+GIT = {"url": "https://git.example.com/a.git", "token": "x"}
+
+
 @arguments(
     f"{ME}credentials/<uuid:pk>",
+    f"{ME}credentials/<uuid:pk>/test",
+    f"{ME}credentials/<uuid:pk>/switch",
+    f"{ME}credentials/<uuid:pk>/roll-back",
     f"{PAGE}settings/account/credentials/<uuid:pk>/",
-    body={"secret": {"host": "git.example.com", "token": "y"}},
+    f"{PAGE}settings/account/credentials/<uuid:pk>/rotate/",
+    f"{PAGE}settings/account/credentials/<uuid:pk>/status/",
+    f"{PAGE}settings/account/credentials/<uuid:pk>/reveal/",
 )
+@arguments(f"{ME}credentials/<uuid:pk>/reveal", body={"reason": "to see"}, sessions_only=frozenset({"POST"}))
+@arguments(f"{ME}credentials/<uuid:pk>/rotation", body={"secret": GIT})
 def credential(cast: Cast, project: Project) -> dict[str, Any]:
     with cast.inside(owner_of(cast, project), project):
-        made = create_credential("git", "git", {"host": "git.example.com", "token": "x"}, by="alice")
-        return {"pk": made.pk}
+        return {"pk": create_credential("git", "git", GIT, by="alice").pk}
 
 
 @arguments(f"{PAGE}settings/account/credentials/new/<slug:kind>/")

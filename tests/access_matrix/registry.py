@@ -27,6 +27,8 @@ class Entry:
     query: str = ""
     # Methods that a viewer's role allows and that answer 404 for want of a thing rather than for want of a right.
     absent: frozenset[str] = frozenset()
+    # Methods that only a person's session may use, having just proved who they are: a token is refused by that name.
+    sessions_only: frozenset[str] = frozenset()
 
 
 ENTRIES: dict[str, Entry] = {}
@@ -39,12 +41,13 @@ def arguments(
     body: dict[str, Any] | None = None,
     query: str = "",
     absent: frozenset[str] = frozenset(),
+    sessions_only: frozenset[str] = frozenset(),
 ) -> Callable[[Maker], Maker]:
     """Register how to make the path arguments of these routes."""
 
     def keep(make: Maker) -> Maker:
         for template in templates:
-            ENTRIES[template] = Entry(make, permissions or {}, also or {}, body, query, absent)
+            ENTRIES[template] = Entry(make, permissions or {}, also or {}, body, query, absent, sessions_only)
         return make
 
     return keep

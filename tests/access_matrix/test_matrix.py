@@ -90,6 +90,9 @@ def _wrong(route: Route, method: str, caller: Caller, answer: Answer, entry: Ent
         return (
             None if answer.status == int(status or 403) else f"{seen}, expected {status or 403}: no {extra}"
         )
+    if entry and method in entry.sessions_only and caller.token:
+        stale = answer.status == 403 and answer.problem.get("code") == "sign_in.stale"
+        return None if stale else f"{seen}, expected 403: a token proves no presence"
     if entry and method in entry.absent and answer.status == 404:
         return None
     # An engine that is not running in these tests (MLflow) is asked only after the door has opened.
