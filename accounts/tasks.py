@@ -1,9 +1,15 @@
-"""Sweeps of this floor."""
+"""Sweeps of this floor. Each looks at the rows for what is to be done; a lost message loses nothing."""
 
+import structlog
 from celery import shared_task
+from django.conf import settings
 
-from accounts import devices, throttle
+from accounts import audit, devices, throttle
+from accounts.audit import retention, sealing, whole
+from accounts.audit.keys import KeyTrouble
 from accounts.sessions import SessionStore
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="accounts.forget_ended_sessions", ignore_result=True)
@@ -12,3 +18,27 @@ def forget_ended_sessions() -> None:
     SessionStore.clear_expired()
     devices.forget_old()
     throttle.forget_full()
+
+
+@shared_task(name="accounts.seal_audit", ignore_result=True)
+def seal_audit() -> int:
+    """Seal what waits."""
+    try:
+        return sealing.seal_all().sealed
+    except KeyTrouble as error:
+        log.error("audit_not_sealed", why=str(error))
+        return 0
+
+
+@shared_task(name="accounts.verify_audit", ignore_result=True)
+def verify_audit() -> int:
+    """Run the verifications of the whole portal that somebody asked for, and one a day that nobody has to ask for."""
+    whole.ask_daily()
+    return whole.run_waiting()
+
+
+@shared_task(name="accounts.audit_retention", ignore_result=True)
+def audit_retention() -> list[str]:
+    """Announce which months have outlived the retention, and drop those whose announcement is sealed."""
+    with audit.acting_as(audit.SYSTEM, via="task"):
+        return retention.sweep(settings.AUDIT_RETENTION_DAYS)

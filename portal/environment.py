@@ -31,6 +31,7 @@ DATABASE_VARIABLES: dict[str, str] = {
 FILE_VARIABLES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_ROOT_KEY",
+    "PORTAL_AUDIT_KEY",
     "PORTAL_METRICS_TOKEN",
     "PORTAL_EMAIL_URL",
     "DATABASE_URL",
@@ -65,6 +66,8 @@ class Environment(SignInVariables):
     )
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
     root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
+    audit_key: SecretStr | None = Field(None, validation_alias="PORTAL_AUDIT_KEY")
+    audit_retention: int = Field(730, ge=365, le=36500, validation_alias="PORTAL_AUDIT_RETENTION")
     metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
     email_url: SecretStr | None = Field(None, validation_alias="PORTAL_EMAIL_URL")
     email_from: str = Field("", validation_alias="PORTAL_EMAIL_FROM")
@@ -131,7 +134,7 @@ class Environment(SignInVariables):
             raise ValueError("must have at least 50 random characters")
         return value
 
-    @field_validator("root_key")
+    @field_validator("root_key", "audit_key")
     @classmethod
     def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

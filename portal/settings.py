@@ -38,11 +38,15 @@ try:
     ROOT_KEY = decode_root_key(
         ENVIRONMENT.root_key.get_secret_value() if ENVIRONMENT.root_key else remembered_root_key(LOCATIONS)
     )
+    # Signs the audit log's checkpoints. Empty: `secrets/audit_key` in HOME, made by the first process that seals.
+    AUDIT_KEY = decode_root_key(ENVIRONMENT.audit_key.get_secret_value()) if ENVIRONMENT.audit_key else b""
     DEPLOYMENT_ID = str(ENVIRONMENT.deployment_id or remembered_deployment(LOCATIONS))
 except (WrongEnvironment, UnusableFolder) as problem:
     sys.exit(str(problem))
 
 HOME = LOCATIONS.home
+# Days for which audit records are kept; whole months are dropped once their last day is older.
+AUDIT_RETENTION_DAYS = ENVIRONMENT.audit_retention
 RUN = LOCATIONS.run
 MLFLOW_SOCKET = LOCATIONS.mlflow_socket
 BLOB_ROOT = HOME / "blobs"

@@ -2,6 +2,14 @@
 
 from accounts.models.account import Account
 from accounts.models.audit import AuditEvent, Outcome
+from accounts.models.audit_seal import (
+    AuditCheckpoint,
+    AuditDisposal,
+    AuditGlobal,
+    AuditHead,
+    AuditKey,
+    AuditVerification,
+)
 from accounts.models.credential import Credential, CredentialTest
 from accounts.models.key import AccountKey, PlatformKey
 from accounts.models.link import TrustLink
@@ -11,7 +19,13 @@ from accounts.models.user import Language, PlatformRole, Theme, User
 __all__ = [
     "Account",
     "AccountKey",
+    "AuditCheckpoint",
+    "AuditDisposal",
     "AuditEvent",
+    "AuditGlobal",
+    "AuditHead",
+    "AuditKey",
+    "AuditVerification",
     "Credential",
     "CredentialTest",
     "KnownDevice",

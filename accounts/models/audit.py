@@ -1,6 +1,6 @@
 """The audit log's rows. Written by `accounts.audit.record` alone; PostgreSQL refuses every change and deletion."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.ids import uuid7
 from accounts.tenancy.models import TenantQuerySet
 from accounts.tenancy.scope import ACCOUNT, PERSONAL, PLATFORM, ScopeError
+
+M = TypeVar("M", bound=models.Model)
 
 
 class Outcome(models.TextChoices):
@@ -18,7 +20,7 @@ class Outcome(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-class AuditQuerySet(TenantQuerySet["AuditEvent"]):
+class AppendOnlyQuerySet(TenantQuerySet[M]):
     """Reads within a scope; appends anywhere; never changes."""
 
     def _guard(self, *, writes: bool = False) -> None:
@@ -57,7 +59,7 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     detail = models.JSONField(default=dict)
 
-    objects = AuditQuerySet.as_manager()
+    objects = AppendOnlyQuerySet["AuditEvent"].as_manager()
 
     class Meta:
         base_manager_name = "objects"
