@@ -119,7 +119,7 @@ def until(step):
             os.kill(os.getpid(), 9)
         return result
     with connection.execute_wrapper(execute):
-        sealing.seal_all(limit=4)
+        sealing.seal(limit=1000)
 
 for line in sys.stdin:
     child = os.fork()
