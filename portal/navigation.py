@@ -62,6 +62,7 @@ PROJECT: list[tuple["_StrPromise | str", list[Item]]] = [
         _("Administration"),
         [
             Item(_("Activity"), "clock-history", "activity/", "operation.read"),
+            Item(_("Approvals"), "inbox", "approvals/", "approval.ask"),
             Item(_("Clusters"), "hdd-rack", "clusters/", "cluster.read"),
             Item(_("Audit"), "journal-check", "audit/", "audit.read"),
             Item(_("Members"), "people", "settings/members/", "member.read"),

@@ -2,12 +2,14 @@
 
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import select_template
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -24,6 +26,7 @@ from accounts.errors import (
 )
 from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, TITLES, database_away, headers, problem
 from accounts.recent import STALE, to_confirm
+from projects.actions.access import grantable
 
 log = structlog.get_logger(__name__)
 
@@ -135,11 +138,20 @@ def render_problem(request: HttpRequest, error: PortalError) -> HttpResponse:
             "title": _(TITLES.get(error.status, "Error")),
             "request_id": request_id,
             "retry_after": error.data.get("retry_after"),
+            "request_access_url": access_url(request.path, str(error.data.get("permission", ""))),
         }
         response = HttpResponse(template.render(context, request), status=error.status)
     for name, value in headers(error).items():
         response[name] = value
     return response
+
+
+def access_url(path: str, permission: str) -> str:
+    """Where a person asks for the permission that a project's page has refused them for; empty where nobody can."""
+    parts = path.split("/")
+    if len(parts) < 4 or parts[1] != "projects" or not permission or not grantable(permission):
+        return ""
+    return f"{reverse('project:access_new', args=[parts[2]])}?{urlencode({'permission': permission})}"
 
 
 class ProblemMiddleware:

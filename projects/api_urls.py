@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from projects.api.account import LinkViewSet
+from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet
 from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
@@ -59,6 +60,25 @@ _within = [
     path("links/<uuid:pk>", LinkViewSet.as_view({"get": "retrieve"}), name="link"),
     path("links/<uuid:pk>/approve", LinkViewSet.as_view({"post": "approve"}), name="link_approve"),
     path("links/<uuid:pk>/revoke", LinkViewSet.as_view({"post": "revoke"}), name="link_revoke"),
+    path("approvals", ApprovalViewSet.as_view({"get": "list", "post": "create"}), name="approvals"),
+    path("approvals/<uuid:pk>", ApprovalViewSet.as_view({"get": "retrieve"}), name="approval"),
+    path(
+        "approvals/<uuid:pk>/approve", ApprovalViewSet.as_view({"post": "approve"}), name="approval_approve"
+    ),
+    path("approvals/<uuid:pk>/reject", ApprovalViewSet.as_view({"post": "reject"}), name="approval_reject"),
+    path(
+        "approvals/<uuid:pk>/withdraw",
+        ApprovalViewSet.as_view({"post": "withdraw"}),
+        name="approval_withdraw",
+    ),
+    path(
+        "access-grants",
+        PermissionGrantViewSet.as_view({"get": "list", "post": "create"}),
+        name="access_grants",
+    ),
+    path(
+        "access-grants/<uuid:pk>", PermissionGrantViewSet.as_view({"delete": "destroy"}), name="access_grant"
+    ),
     path("webhooks", WebhookViewSet.as_view({"get": "list", "post": "create"}), name="webhooks"),
     path(
         "webhooks/<uuid:pk>",

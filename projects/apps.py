@@ -7,7 +7,7 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.credentials.dependants import register_dependants
-        from projects import credential_tests, notifications, operations
+        from projects import credential_tests, kinds, notifications, operations
         from projects.delivery import deliver
         from projects.dependants import webhooks
 
@@ -20,3 +20,4 @@ class ProjectsConfig(AppConfig):
             label=_("Test of a credential"),
         )
         register_dependants(webhooks)
+        kinds.register()

@@ -1,5 +1,6 @@
 """Forms of the project's settings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -14,6 +15,15 @@ LIFETIMES = [
 ]
 
 
+# Names of roles and what pages call them: a project has its own beside the built-in ones.
+Roles = Sequence[tuple[str, str]]
+
+
+def _offer(field: forms.Field, roles: Roles) -> None:
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = list(roles)
+
+
 class MemberForm(forms.Form):
     """A person to add, and as what."""
 
@@ -24,13 +34,27 @@ class MemberForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.SCIENTIST)
+    role = forms.ChoiceField(label=_("Role"), choices=[], initial=Role.SCIENTIST)
+    until = forms.DateField(
+        label=_("Until"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("The last day; without one the membership has no end."),
+    )
+
+    def __init__(self, roles: Roles, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self.fields["role"], roles)
 
 
 class RoleForm(forms.Form):
     """Another role for a member."""
 
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    role = forms.ChoiceField(label=_("Role"), choices=[])
+
+    def __init__(self, roles: Roles, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self.fields["role"], roles)
 
 
 class ProjectForm(forms.Form):
@@ -50,16 +74,14 @@ class TokenForm(forms.Form):
         max_length=120,
         help_text=_("Where it will be used, so that you know which one to revoke."),
     )
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    role = forms.ChoiceField(label=_("Role"), choices=[])
     lifetime = forms.TypedChoiceField(
         label=_("Expires in"), choices=LIFETIMES, coerce=int, initial=LIFETIMES[2][0]
     )
 
-    def __init__(self, roles: list[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, roles: Roles, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["role"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [(role, label) for role, label in Role.choices if role in roles]
+        _offer(self.fields["role"], roles)
 
 
 class InvitationForm(forms.Form):

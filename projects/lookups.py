@@ -28,3 +28,10 @@ def previous_secrets_due() -> list[tuple[UUID, UUID]]:
         cursor.execute("SELECT account_id, id FROM previous_secrets_due()")
         rows: list[tuple[UUID, UUID]] = cursor.fetchall()
     return rows
+
+
+def ended_memberships(most: int) -> list[tuple[UUID, UUID]]:
+    """Return `(account, membership)` of memberships whose time is up, the longest over first. For the system's role."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, id FROM ended_memberships(%s)", [most])
+        return [(row[0], row[1]) for row in cursor.fetchall()]

@@ -16,8 +16,8 @@ from accounts.audit import SYSTEM
 from accounts.models import User
 from accounts.tenancy import scope
 from projects.doors.grant import Grant
+from projects.holdings import holders_of
 from projects.models import (
-    Membership,
     Notice,
     NoticeDelivery,
     NoticeRecipient,
@@ -26,7 +26,7 @@ from projects.models import (
     Webhook,
 )
 from projects.operations.submit import submit
-from projects.permissions import Permission, Role, permissions_of
+from projects.permissions import Permission
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -112,12 +112,6 @@ def _hooks(kind: str, named: Iterable[UUID] | None) -> list[Webhook]:
     if named is not None:
         return list(rows.filter(pk__in=list(named)))
     return [hook for hook in rows if not hook.kinds or kind in hook.kinds]
-
-
-def holders_of(permission: str) -> set[UUID]:
-    """Everybody in the project in scope whose role has a permission."""
-    roles = [role for role in Role.values if permission in permissions_of(role)]
-    return set(Membership.objects.filter(role__in=roles).values_list("user_id", flat=True))
 
 
 def _deliver(notice: Notice, people: list[User], webhooks: list[Webhook]) -> None:

@@ -35,6 +35,10 @@ class Permission(StrEnum):
     LINK_READ = "link.read"
     LINK_MANAGE = "link.manage"
     AUDIT_READ = "audit.read"
+    APPROVAL_ASK = "approval.ask"
+    APPROVAL_DECIDE = "approval.decide"
+    ACCESS_DECIDE = "access.decide"
+    ROLE_MANAGE = "role.manage"
     WEBHOOK_READ = "webhook.read"
     WEBHOOK_MANAGE = "webhook.manage"
     OPERATION_READ = "operation.read"
@@ -63,6 +67,7 @@ _READ = frozenset(
         P.PROJECT_READ,
         P.MEMBER_READ,
         P.TOKEN_USE,
+        P.APPROVAL_ASK,
         P.OPERATION_READ,
         P.DATASET_READ,
         P.TRAINING_READ,
@@ -93,6 +98,7 @@ _MAINTAIN = frozenset(
         P.CREDENTIAL_READ,
         P.LINK_READ,
         P.AUDIT_READ,
+        P.APPROVAL_DECIDE,
         P.WEBHOOK_READ,
         P.WEBHOOK_MANAGE,
     }
@@ -103,9 +109,14 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.MAINTAINER: _READ | _SCIENCE | _OPERATE | _MAINTAIN,
     Role.SCIENTIST: _READ | _SCIENCE,
     Role.OPERATOR: _READ | _OPERATE,
-    Role.STEWARD: _READ | {P.AUDIT_READ, P.LINK_READ, P.DATASET_PREVIEW},
+    Role.STEWARD: _READ | {P.AUDIT_READ, P.LINK_READ, P.DATASET_PREVIEW, P.ACCESS_DECIDE},
     Role.VIEWER: _READ,
 }
+
+# Who decides on access to data may grant these without holding them: a steward reads no file, but says who does.
+DATA_PERMISSIONS = frozenset({P.DATASET_READ, P.DATASET_PREVIEW, P.DATASET_DOWNLOAD, P.DATASET_WRITE})
+# What is never granted for a time: whoever needs these needs a role. They would let their bearer grant the rest.
+ROLE_ONLY = frozenset({P.MEMBER_MANAGE, P.ROLE_MANAGE, P.ACCESS_DECIDE, P.APPROVAL_DECIDE})
 
 # What code running inside a training job may do with its run-scoped token: track its own run, read its data.
 RUN_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MLFLOW_WRITE, P.MODEL_READ, P.DATASET_READ, P.DATASET_DOWNLOAD})

@@ -8,6 +8,7 @@ SCHEDULE = {
         "options": {"expires": 10.0},
     },
     "destroy_previous_secrets": {"task": "projects.destroy_previous_secrets", "schedule": 300.0},
+    "sweep_access": {"task": "projects.sweep_access", "schedule": 30.0, "options": {"expires": 60.0}},
     # The clock forgets its past when it is started anew: a portal that is started every day must come to this too.
     "audit_partitions": {"task": "projects.ensure_audit_partitions", "schedule": 3600.0},
 }

@@ -9,6 +9,7 @@ from accounts import audit
 from accounts.actions.credentials import destroy_previous
 from accounts.models import Credential
 from accounts.tenancy import scope
+from projects import expiry
 from projects.lookups import previous_secrets_due
 from projects.operations import work
 
@@ -37,6 +38,12 @@ def destroy_previous_secrets() -> int:
             credential = Credential.objects.filter(pk=credential_id).first()
             destroyed += credential is not None and destroy_previous(credential)
     return destroyed
+
+
+@shared_task(name="projects.sweep_access", ignore_result=True)
+def sweep_access() -> int:
+    """Put on record which grants, memberships and requests have come to their end."""
+    return expiry.sweep()
 
 
 @shared_task(name="projects.ensure_audit_partitions", ignore_result=True)

@@ -2,7 +2,16 @@
 
 from django.urls import include, path
 
-from projects.views import account, activity, audit, connect, credentials, notifications, settings
+from projects.views import (
+    account,
+    activity,
+    approvals,
+    audit,
+    connect,
+    credentials,
+    notifications,
+    settings,
+)
 
 app_name = "project"
 
@@ -11,6 +20,9 @@ _within = [
     path("activity/menu/", activity.ActivityMenu.as_view(), name="activity_menu"),
     path("activity/<uuid:pk>/", activity.OperationPage.as_view(), name="operation"),
     path("audit/", audit.AuditPage.as_view(), name="audit"),
+    path("approvals/", approvals.ApprovalsPage.as_view(), name="approvals"),
+    path("approvals/new/", approvals.AccessNewPage.as_view(), name="access_new"),
+    path("approvals/<uuid:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
     path("connect/", connect.ConnectPage.as_view(), name="connect"),
     path("connect/status/", connect.ConnectStatus.as_view(), name="connect_status"),
     path("settings/", settings.ProjectPage.as_view(), name="settings"),
@@ -52,6 +64,7 @@ _within = [
 ]
 
 urlpatterns = [
+    path("approvals/", approvals.AllApprovalsPage.as_view(), name="approvals_all"),
     path("notifications/", notifications.NoticesPage.as_view(), name="notifications"),
     path("notifications/badge/", notifications.InboxBadge.as_view(), name="inbox_badge"),
     path("projects/<slug:slug>/", include(_within)),

@@ -23,10 +23,13 @@ from accounts.audit import Actor, Target
 from accounts.errors import Conflict, Forbidden, NotFound
 from accounts.models import Account, TrustLink
 from accounts.tenancy import scope
+from projects import approvals
 from projects.doors.grant import Grant
 from projects.lookups import link_of_invitation
+from projects.models import ApprovalRequest
 
 State = TrustLink.State
+APPROVAL = "link"
 CODE_PREFIX = "mll_"
 
 
@@ -124,7 +127,9 @@ def _take(lender_id: UUID, link_id: UUID, borrower: Account, moment: datetime) -
             ) from None
         if not taken:
             raise unknown_code()
-        audit.record("link.claim", TrustLink.objects.get(pk=link_id))
+        link = TrustLink.objects.get(pk=link_id)
+        audit.record("link.claim", link)
+        approvals.ask_from_outside(APPROVAL, link, borrower.name, str(link.terms.get("note", "")))
 
 
 def approve(grant: Grant, link: TrustLink) -> TrustLink:
@@ -133,6 +138,7 @@ def approve(grant: Grant, link: TrustLink) -> TrustLink:
         raise Forbidden("link.lender", _("The lending account approves a link, not the borrowing one."))
     _move(link, State.REQUESTED, State.ACTIVE)
     audit.record("link.approve", link)
+    approvals.settle(link, ApprovalRequest.State.APPROVED, grant)
     assert link.borrower_id is not None
     _tell(link.borrower_id, "link.approve", Target.of(link), _party(link, grant))
     return link
@@ -145,6 +151,8 @@ def revoke(grant: Grant, link: TrustLink) -> TrustLink:
         raise Conflict("link.revoked", _("This link is revoked already."))
     _move(link, before, State.REVOKED)
     audit.record("link.revoke", link, detail={"from": before})
+    if link.lender_id == grant.account_id:
+        approvals.settle(link, ApprovalRequest.State.REJECTED, grant)
     other = link.borrower_id if link.lender_id == grant.account_id else link.lender_id
     if other is not None:
         _tell(other, "link.revoke", Target.of(link), _party(link, grant))
@@ -166,3 +174,27 @@ def _move(link: TrustLink, before: str, after: str) -> None:
             _("This link is not %(state)s. Reload, and look again.") % {"state": State(before).label},
         )
     link.state, link.changed_at, link.invitation_digest = State(after), now, None
+
+
+def request_approved(request: ApprovalRequest, grant: Grant) -> None:
+    """What approving the request of a borrower does."""
+    approve(grant, TrustLink.objects.get(pk=request.target_id))
+
+
+def request_rejected(request: ApprovalRequest, grant: Grant) -> None:
+    """What rejecting it does: the offer is gone, the borrower may be offered another."""
+    link = TrustLink.objects.get(pk=request.target_id)
+    if link.state != State.REVOKED:  # the borrower may have changed their mind
+        revoke(grant, link)
+
+
+def request_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
+    """Who asks, for what."""
+    link: TrustLink | None = TrustLink.objects.filter(pk=request.target_id).first()
+    if link is None:
+        return []
+    return [
+        (_("Borrower"), link.borrower_label),
+        (_("Terms"), str(link.terms.get("note", "")) or "—"),
+        (_("Link"), str(link.get_state_display())),
+    ]

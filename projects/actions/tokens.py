@@ -12,8 +12,9 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import User
 from projects.doors.grant import Grant
 from projects.doors.identity import TOKEN_PREFIX, digest_of
-from projects.models import Membership, Token
-from projects.permissions import Permission, Role, permissions_of
+from projects.holdings import check_role, holding_of, role_permissions
+from projects.models import Token
+from projects.permissions import Permission, Role
 
 MAX_LIFETIME = timedelta(days=366)
 DEFAULT_LIFETIME = timedelta(days=90)
@@ -45,19 +46,17 @@ def make_token(
 
     Raises `Invalid` for an unknown role or scope, a bad lifetime, or a role that may do more than the person's.
     """
-    held = Membership.objects.filter(user=user).values_list("role", flat=True).first()
+    held = holding_of(user.pk)
     if held is None:
         raise NotFound(
             "member.not_found", _("“%(user)s” is not a member of this project.") % {"user": user.username}
         )
-    if role not in Role.values:
-        message = _("There is no role “%(role)s”. Roles: %(roles)s.") % {
+    check_role(role, "token.role")
+    if not role_permissions(role) <= held.permissions:
+        message = _("The role “%(role)s” may do more than yours (%(held)s).") % {
             "role": role,
-            "roles": ", ".join(Role.values),
+            "held": held.role,
         }
-        raise Invalid("token.role", message, errors={"role": [message]})
-    if not permissions_of(role) <= permissions_of(held):
-        message = _("The role “%(role)s” may do more than yours (%(held)s).") % {"role": role, "held": held}
         raise Invalid("token.role", message, errors={"role": [message]})
     unknown = sorted(set(scopes or []) - {p.value for p in Permission})
     if unknown:
@@ -99,7 +98,7 @@ def create_token(
     `Forbidden`.
     """
     role = role or grant.role
-    wanted = {str(permission) for permission in permissions_of(role)}
+    wanted = set(role_permissions(role))
     if scopes:
         wanted &= set(scopes)
     if grant.token_id is not None and not wanted <= grant.permissions:

@@ -102,7 +102,7 @@ class MemberViewSet(ProjectViewSet):
     )
     def create(self, request: Request) -> Response:
         body = self.body(MemberBody)
-        membership = add_member(self.grant, body["username"], body["role"])
+        membership = add_member(self.grant, body["username"], body["role"], expires_at=body.get("expires_at"))
         return Response(MemberSerializer(membership).data, status=status.HTTP_201_CREATED)
 
     @documented(

@@ -5,10 +5,11 @@ and the action's permission is among those of my role (a token's role, and its p
 Another tenant's project and one that does not exist are the same 404.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError
@@ -22,8 +23,9 @@ from accounts.models import Account
 from accounts.tenancy import personal_scope, scope
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, sign_in_first
+from projects.holdings import Holding, holding_of, role_label, role_permissions, total, with_extras
 from projects.models import Membership, Project, Token
-from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS, Role, permissions_of
+from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -40,25 +42,32 @@ class Entrance:
     role: str
     state: str
     kind: str
+    permissions: frozenset[str]
 
     @property
     def role_label(self) -> str:
         """The role as pages call it."""
-        return str(Role(self.role).label)
+        return role_label(self.role)
 
 
 def entrances(user_id: UUID) -> list[Entrance]:
     """List the projects that a person may enter, by name."""
     with personal_scope(user_id):
-        rows = Membership.objects.filter(user_id=user_id).values_list(
+        rows = with_extras(Membership.objects.filter(user_id=user_id)).values_list(
             "account_id",
             "account__project__slug",
             "account__project__name",
             "role",
             "account__state",
             "account__kind",
+            "custom",
+            "extras",
         )
-        return [Entrance(*row) for row in rows.order_by("account__project__name")]
+        found: Iterable[Any] = rows.order_by("account__project__name")
+        return [
+            Entrance(account_id, slug, name, role, state, kind, total(role, custom, extras))
+            for account_id, slug, name, role, state, kind, custom, extras in found
+        ]
 
 
 def project_not_found(slug: str) -> NotFound:
@@ -89,7 +98,7 @@ def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] |
                 slug,
                 entrance.name,
                 entrance.role,
-                frozenset(map(str, permissions_of(entrance.role))),
+                entrance.permissions,
                 via,
             )
     raise project_not_found(slug)
@@ -103,8 +112,7 @@ def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
         if project.slug != slug:
             raise project_not_found(slug)
         _check_state(project.account.state)
-        now = Membership.objects.filter(user=token.user).values_list("role", flat=True).first()
-        permissions = token_permissions(token, now)
+        permissions = token_permissions(token, holding_of(token.user_id))
         if token.last_used_at is None or timezone.now() - token.last_used_at > _TOKEN_TOUCH:
             Token.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
     return Grant(
@@ -122,18 +130,18 @@ def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
     )
 
 
-def token_permissions(token: Token, role_now: str | None) -> frozenset[str]:
-    """What a token may do now: its role's permissions that its person's current role still has, cut to its scopes.
+def token_permissions(token: Token, held: Holding | None) -> frozenset[str]:
+    """What a token may do now: its role's permissions that its person still holds, cut to its scopes.
 
     A workload's token has its purpose's permissions, as far as who started it had them and the person on whose
-    behalf it runs still has.
+    behalf it runs still has. In the account's scope.
     """
-    if role_now is None:
+    if held is None:
         return frozenset()
-    held = permissions_of(role_now)
     own = {Token.Purpose.RUN: RUN_PERMISSIONS, Token.Purpose.SERVING: SERVING_PERMISSIONS}
-    allowed = own.get(Token.Purpose(token.purpose), permissions_of(token.role)) & held
-    return frozenset(p.value for p in allowed if not token.scopes or p.value in token.scopes)
+    fixed = own.get(Token.Purpose(token.purpose))
+    allowed = role_permissions(token.role) if fixed is None else frozenset(map(str, fixed))
+    return frozenset(p for p in allowed & held.permissions if not token.scopes or p in token.scopes)
 
 
 def resolve(identity: Identity, slug: str, via: str, known: list[Entrance] | None = None) -> Grant:

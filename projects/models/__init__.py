@@ -1,5 +1,6 @@
-"""Projects, memberships, tokens, operations, and what people are told."""
+"""Projects, who may do what in them, tokens, operations, requests, and what people are told."""
 
+from projects.models.access import ApprovalRequest, CustomRole, PermissionGrant
 from projects.models.notification import (
     Notice,
     NoticeDelivery,
@@ -12,6 +13,8 @@ from projects.models.project import Membership, Project, Token
 
 __all__ = [
     "TERMINAL",
+    "ApprovalRequest",
+    "CustomRole",
     "Membership",
     "Notice",
     "NoticeDelivery",
@@ -19,6 +22,7 @@ __all__ = [
     "NotificationPreference",
     "Operation",
     "OperationLog",
+    "PermissionGrant",
     "Project",
     "State",
     "Token",

@@ -31,13 +31,14 @@ class Project(TenantRow):
 
 
 class Membership(TenantModel):
-    """A person's role in a project."""
+    """A person's role in a project, built-in or custom (`CustomRole.name`), for good or until a moment."""
 
     readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT, PERSONAL})
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    role = models.CharField(_("Role"), max_length=16, choices=Role)
+    role = models.CharField(_("Role"), max_length=32)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(_("Until"), null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
@@ -47,15 +48,27 @@ class Membership(TenantModel):
                 violation_error_message=_("This person is a member already."),
             ),
             models.CheckConstraint(
-                condition=models.Q(role__in=[role.value for role in Role]), name="projects_membership_role"
+                condition=models.Q(role__regex=r"^[a-z][a-z0-9-]{1,31}$"), name="projects_membership_role"
             ),
         ]
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["user"], name="projects_membership_user")]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["user"], name="projects_membership_user"),
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(expires_at__isnull=False),
+                name="projects_membership_due",
+            ),
+        ]
 
     @property
     def label(self) -> str:
         """How audit entries call this membership."""
         return f"{self.user.username} ({self.role})"
+
+    @property
+    def role_label(self) -> str:
+        """The role as pages call it."""
+        return str(Role(self.role).label) if self.role in Role.values else self.role
 
 
 class Token(TenantModel):
@@ -73,7 +86,7 @@ class Token(TenantModel):
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.USER)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     name = models.CharField(_("Name"), max_length=120)
-    role = models.CharField(_("Role"), max_length=16, choices=Role)
+    role = models.CharField(_("Role"), max_length=32)
     scopes = models.JSONField(default=list)
     hint = models.CharField(max_length=16)
     digest = models.BinaryField(editable=False)
@@ -93,6 +106,11 @@ class Token(TenantModel):
     def label(self) -> str:
         """How audit entries call this token: its name and its first characters, never the token."""
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def role_label(self) -> str:
+        """The role as pages call it."""
+        return str(Role(self.role).label) if self.role in Role.values else self.role
 
     @property
     def usable(self) -> bool:

@@ -17,7 +17,8 @@ from accounts.audit import Actor, Target
 from accounts.errors import Unavailable
 from accounts.models import Account, User
 from accounts.tenancy import scope
-from projects.models import Membership, Operation, State
+from projects.holdings import holding_of
+from projects.models import Operation, State
 from projects.operations import log as operation_log
 from projects.operations.registry import (
     Cancelled,
@@ -29,7 +30,6 @@ from projects.operations.registry import (
     patience_of,
 )
 from projects.operations.submit import send
-from projects.permissions import permissions_of
 
 log = structlog.get_logger(__name__)
 
@@ -124,11 +124,10 @@ def claim(account_id: UUID, operation_id: UUID) -> Work | None:
 
 
 def _still_permitted(operation: Operation) -> bool:
-    rows = Membership.objects.filter(
-        user_id=operation.user_id, user__is_active=True, account__state=Account.State.ACTIVE
-    )
-    role = rows.values_list("role", flat=True).first()
-    return role is not None and operation.permission in permissions_of(role)
+    if not Account.objects.filter(pk=operation.account_id, state=Account.State.ACTIVE).exists():
+        return False
+    held = holding_of(operation.user_id)
+    return held is not None and operation.permission in held.permissions
 
 
 def _end(work: Work, state: str, *, result: dict[str, Any] | None = None, error: str = "") -> None:

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import Account, PlatformRole
 from projects.doors.strict import PageQuery, StrictSerializer
 from projects.models import Membership, Project, Token
-from projects.permissions import Permission, Role
+from projects.permissions import Permission
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -28,7 +28,7 @@ class MyProjectSerializer(serializers.Serializer[Any]):
 
     slug = serializers.CharField()
     name = serializers.CharField()
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.CharField()
     account_kind = serializers.ChoiceField(choices=Account.Kind.choices, source="kind")
     account_state = serializers.ChoiceField(choices=Account.State.choices, source="state")
 
@@ -90,20 +90,21 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
     class Meta:
         model = Membership
-        fields = ("id", "username", "name", "role", "created_at")
+        fields = ("id", "username", "name", "role", "created_at", "expires_at")
         read_only_fields = fields
 
 
 class RoleBody(StrictSerializer):
     """Another role for a member."""
 
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.CharField(max_length=32, help_text="A built-in role, or one of the project's own.")
 
 
 class MemberBody(RoleBody):
     """A person to make a member."""
 
     username = serializers.CharField(max_length=64)
+    expires_at = serializers.DateTimeField(required=False, help_text="The membership ends by itself then.")
 
 
 class TokenSerializer(serializers.ModelSerializer[Token]):
@@ -150,8 +151,8 @@ class TokenBody(StrictSerializer):
     """A token to make for oneself."""
 
     name = serializers.CharField(max_length=120)
-    role = serializers.ChoiceField(
-        choices=Role.choices, required=False, help_text="At most the caller's own role, which is the default."
+    role = serializers.CharField(
+        max_length=32, required=False, help_text="At most the caller's own role, which is the default."
     )
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=[(p.value, p.value) for p in Permission]),

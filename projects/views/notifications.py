@@ -20,6 +20,7 @@ from projects.forms_notifications import PreferencesForm, WebhookForm
 from projects.models import NoticeDelivery, Webhook
 from projects.notifications import kind_label, notice_kinds
 from projects.permissions import Permission
+from projects.views.approvals import waiting_for
 from projects.views.common import attempt, attempt_or_say, page_of
 
 SENT_SHOWN = 20
@@ -70,7 +71,10 @@ class InboxBadge(PersonalView):
     def get(self, request: HttpRequest) -> HttpResponse:
         with personal_scope(self.user.pk):
             unread = actions.my_notices(self.user.pk).filter(read_at=None).count()
-        return TemplateResponse(request, "projects/partials/inbox_badge.html", {"unread": unread})
+            todo = sum(1 for row in waiting_for(self.user.pk, self.entrances) if not row.mine)
+        return TemplateResponse(
+            request, "projects/partials/inbox_badge.html", {"unread": unread, "todo": todo}
+        )
 
 
 class WebhooksPage(ProjectView):

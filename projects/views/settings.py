@@ -1,6 +1,6 @@
 """Members with the table of permissions, and tokens."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,9 +17,15 @@ from projects.api.tokens import find_token
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms import MemberForm, ProjectForm, RoleForm, TokenForm
+from projects.holdings import role_names, role_permissions
 from projects.models import Membership, Project, Token
 from projects.permissions import Permission, Role, permissions_of
 from projects.views.common import attempt, attempt_or_say, page_of
+
+
+def end_of_day(day: date | None) -> datetime | None:
+    """The last moment of a day, in UTC."""
+    return datetime.combine(day, time.max, UTC) if day is not None else None
 
 
 def permission_matrix() -> list[dict[str, Any]]:
@@ -42,19 +48,25 @@ class MembersPage(ProjectView):
         context = {
             "form": form,
             "members": list(members),
-            "roles": Role.choices,
+            "roles": role_names(),
             "matrix": permission_matrix(),
             "api_url": f"/api/v1/projects/{self.grant.slug}/members",
         }
         return self.page(request, "projects/members.html", context, status)
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        return self._shown(request, MemberForm())
+        return self._shown(request, MemberForm(role_names()))
 
     def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        form = MemberForm(request.POST)
+        form = MemberForm(role_names(), request.POST)
         if form.is_valid():
-            made = attempt(form, lambda: add_member(grant, **form.cleaned_data))
+            wanted = form.cleaned_data
+            made = attempt(
+                form,
+                lambda: add_member(
+                    grant, wanted["username"], wanted["role"], expires_at=end_of_day(wanted["until"])
+                ),
+            )
             if made is not None:
                 messages.success(request, _("%(user)s is a member now.") % {"user": made.user.username})
                 return HttpResponseRedirect(reverse("project:members", args=[grant.slug]))
@@ -71,7 +83,7 @@ class MemberPage(ProjectView):
         if request.POST.get("do") == "remove":
             attempt_or_say(request, Permission.MEMBER_MANAGE, lambda: remove_member(grant, membership))
         else:
-            form = RoleForm(request.POST)
+            form = RoleForm(role_names(), request.POST)
             if form.is_valid():
                 role = form.cleaned_data["role"]
                 attempt_or_say(
@@ -107,8 +119,7 @@ class TokensPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": "token.use", "post": "token.use"}
 
     def _form(self, grant: Grant, data: Any = None) -> TokenForm:
-        held = permissions_of(grant.role)
-        roles = [role for role in Role.values if permissions_of(role) <= held]
+        roles = [(role, label) for role, label in role_names() if role_permissions(role) <= grant.permissions]
         return TokenForm(roles, data, initial={"role": grant.role})
 
     def _shown(

@@ -216,7 +216,7 @@ def test_a_scope_restores_after_an_inner_savepoint_has_rolled_back(cast: Cast) -
         with pytest.raises(IntegrityError), transaction.atomic(), scope(cast.acme.pk):
             raw(
                 "INSERT INTO projects_membership (id, account_id, user_id, role, created_at)"
-                " VALUES (%s, %s, %s, 'king', now())",
+                " VALUES (%s, %s, %s, 'A King', now())",
                 [uuid7(), cast.acme.pk, cast.charlie.pk],
             )
         assert setting() == str(cast.acme.pk)

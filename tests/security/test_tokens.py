@@ -12,6 +12,7 @@ from accounts.tenancy import scope
 from clusters.models import Workload
 from projects.doors.door import token_permissions
 from projects.doors.grant import Grant
+from projects.holdings import holding_of
 from projects.models import Operation, Token
 from projects.permissions import RUN_PERMISSIONS, permissions_of
 from registry.models import TrainingJob
@@ -59,7 +60,7 @@ def launched(cast: Cast, *, token: bool, scopes: list[str] | None) -> frozenset[
     assert secrets(workload)["MLFLOW_TRACKING_TOKEN"].startswith("mlp_")
     with scope(cast.acme.account_id):
         minted = Token.objects.get(workload_id=workload.pk)
-        return token_permissions(minted, "scientist")
+        return token_permissions(minted, holding_of(minted.user_id))
 
 
 def test_a_job_reads_no_data_for_a_token_that_may_not(cast: Cast) -> None:

@@ -13,8 +13,9 @@ from accounts.errors import PortalError
 from accounts.models import User
 from accounts.tenancy import scope
 from projects.actions.tokens import make_token
+from projects.holdings import holding_of
 from projects.lookups import account_of_slug
-from projects.models import Membership
+from projects.permissions import Role
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -44,12 +45,12 @@ class Command(BaseCommand):
             missing = f"user “{options['user']}”" if user is None else f"project “{options['project']}”"
             raise CommandError(f"There is no {missing}.")
         with audit.acting_as(audit.SYSTEM, via="command"), scope(account_id):
-            held = Membership.objects.filter(user=user).values_list("role", flat=True).first()
+            held = holding_of(user.pk)
             try:
                 token, text = make_token(
                     user,
                     name=options["name"],
-                    role=options["role"] or held or "",
+                    role=options["role"] or (held.role if held else Role.VIEWER),
                     lifetime=lifetime(options["expires"]),
                 )
             except PortalError as error:

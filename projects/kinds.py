@@ -1,0 +1,30 @@
+"""What this floor lets people ask for and tells them about, registered once as the process starts."""
+
+from django.utils.translation import gettext_lazy as _
+
+from projects import approvals, notifications
+from projects.actions import access, links
+from projects.permissions import Permission
+
+
+def register() -> None:
+    """Make the kinds of requests and notices of this floor known."""
+    notifications.register_notice(approvals.ASKED, _("Requests that wait for me"))
+    notifications.register_notice(approvals.DECIDED, _("Decisions"))
+    notifications.register_notice(access.GRANTED, _("Permissions granted to me"))
+    approvals.register_kind(
+        access.KIND,
+        _("Access"),
+        permission=Permission.ACCESS_DECIDE,
+        on_approve=access.approved,
+        check=access.check_decider,
+        evidence=access.evidence,
+    )
+    approvals.register_kind(
+        links.APPROVAL,
+        _("Link"),
+        permission=Permission.LINK_MANAGE,
+        on_approve=links.request_approved,
+        on_reject=links.request_rejected,
+        evidence=links.request_evidence,
+    )
