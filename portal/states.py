@@ -28,6 +28,7 @@ STATES: dict[str, Look] = {
     "queued": Look(_("Queued"), "idle", "clock"),
     "scheduled": Look(_("Scheduled"), "idle", "clock"),
     "pending": Look(_("Pending"), "idle", "clock"),
+    "invited": Look(_("Invited"), "idle", "envelope"),
     "requested": Look(_("Requested"), "warn", "hourglass-split"),
     "draft": Look(_("Draft"), "idle", "circle-half"),
     "starting": Look(_("Starting"), "info", _TURNING, busy=True),

@@ -57,6 +57,13 @@ _within = [
     ),
     path("links", LinkViewSet.as_view({"get": "list", "post": "create"}), name="links"),
     path("links/claim", LinkViewSet.as_view({"post": "claim"}), name="link_claim"),
+    path("links/request", LinkViewSet.as_view({"post": "request_link"}), name="link_request"),
+    path(
+        "links/lending-code",
+        LinkViewSet.as_view({"post": "open_requests", "delete": "close_requests"}),
+        name="link_lending_code",
+    ),
+    path("links/<uuid:pk>/reject", LinkViewSet.as_view({"post": "reject"}), name="link_reject"),
     path("links/<uuid:pk>", LinkViewSet.as_view({"get": "retrieve"}), name="link"),
     path("links/<uuid:pk>/approve", LinkViewSet.as_view({"post": "approve"}), name="link_approve"),
     path("links/<uuid:pk>/revoke", LinkViewSet.as_view({"post": "revoke"}), name="link_revoke"),

@@ -9,7 +9,7 @@ class ProjectsConfig(AppConfig):
         from accounts.credentials.dependants import register_dependants
         from projects import credential_tests, kinds, notifications, operations
         from projects.delivery import deliver
-        from projects.dependants import webhooks
+        from projects.dependants import links, webhooks
 
         operations.register(notifications.DELIVER, deliver, label=_("Delivery of a notice"), unattended=True)
         notifications.register_notice("webhook.test", _("Trial of a webhook"))
@@ -21,3 +21,4 @@ class ProjectsConfig(AppConfig):
         )
         register_dependants(webhooks)
         kinds.register()
+        register_dependants(links)

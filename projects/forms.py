@@ -84,28 +84,6 @@ class TokenForm(forms.Form):
         _offer(self.fields["role"], roles)
 
 
-class InvitationForm(forms.Form):
-    """An offer to lend."""
-
-    note = forms.CharField(
-        label=_("Terms"),
-        max_length=500,
-        required=False,
-        help_text=_("What is lent and on which conditions. Both accounts see it."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
-
-
-class ClaimForm(forms.Form):
-    """The code of an offer."""
-
-    code = forms.CharField(
-        label=_("Code from the lending account"),
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
-    )
-
-
 class AuditFilterForm(forms.Form):
     """Which records to show. Days are in UTC."""
 

@@ -14,14 +14,6 @@ def account_of_slug(slug: str) -> UUID | None:
     return found
 
 
-def link_of_invitation(digest: bytes) -> tuple[UUID, UUID] | None:
-    """Return `(lender's account, link)` for an invitation's digest."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT lender_id, id FROM find_invitation(%s)", [digest])
-        row = cursor.fetchone()
-    return (row[0], row[1]) if row else None
-
-
 def previous_secrets_due() -> list[tuple[UUID, UUID]]:
     """Return `(account, credential)` where a grace period is over. For the system role alone."""
     with connection.cursor() as cursor:
@@ -35,3 +27,19 @@ def ended_memberships(most: int) -> list[tuple[UUID, UUID]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT account_id, id FROM ended_memberships(%s)", [most])
         return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def links_ended() -> list[tuple[UUID, UUID]]:
+    """Return `(lender, link)` for active links whose time is over. For the system role alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, id FROM links_ended()")
+        rows: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return rows
+
+
+def links_waiting() -> list[tuple[UUID, UUID]]:
+    """Return `(lender, link)` for links that wait for their lender's decision. For the system role alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, id FROM links_waiting()")
+        rows: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return rows

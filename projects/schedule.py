@@ -7,6 +7,8 @@ SCHEDULE = {
         # A sweep that could not run in its time is made good by the next one.
         "options": {"expires": 10.0},
     },
+    "announce_requests": {"task": "projects.announce_requests", "schedule": 60.0},
+    "expire_links": {"task": "projects.expire_links", "schedule": 60.0},
     "destroy_previous_secrets": {"task": "projects.destroy_previous_secrets", "schedule": 300.0},
     "sweep_access": {"task": "projects.sweep_access", "schedule": 30.0, "options": {"expires": 60.0}},
     # The clock forgets its past when it is started anew: a portal that is started every day must come to this too.

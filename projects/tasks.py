@@ -7,10 +7,11 @@ from django.db import connection
 
 from accounts import audit
 from accounts.actions.credentials import destroy_previous
-from accounts.models import Credential
+from accounts.models import Credential, TrustLink
 from accounts.tenancy import scope
 from projects import expiry
-from projects.lookups import previous_secrets_due
+from projects.actions import links
+from projects.lookups import links_ended, links_waiting, previous_secrets_due
 from projects.operations import work
 
 
@@ -44,6 +45,24 @@ def destroy_previous_secrets() -> int:
 def sweep_access() -> int:
     """Put on record which grants, memberships and requests have come to their end."""
     return expiry.sweep()
+
+
+@shared_task(name="projects.expire_links", ignore_result=True)
+def expire_links() -> int:
+    """End the links whose time is over, on record on both sides. Returns how many."""
+    ended = 0
+    for lender_id, link_id in links_ended():
+        with audit.acting_as(audit.SYSTEM, via="task"), scope(lender_id):
+            link = TrustLink.objects.filter(pk=link_id).first()
+            ended += link is not None and links.expire(link)
+    return ended
+
+
+@shared_task(name="projects.announce_requests", ignore_result=True)
+def announce_requests() -> int:
+    """Put requests for links into lenders' inboxes where the process that made them ended too early; how many."""
+    with audit.acting_as(audit.SYSTEM, via="task"):
+        return sum(links.announce(lender_id, link_id) for lender_id, link_id in links_waiting())
 
 
 @shared_task(name="projects.ensure_audit_partitions", ignore_result=True)

@@ -9,6 +9,7 @@ from projects.views import (
     audit,
     connect,
     credentials,
+    links,
     notifications,
     settings,
 )
@@ -58,9 +59,10 @@ _within = [
         credentials.RevealPage.as_view(),
         name="credential_reveal",
     ),
-    path("settings/account/links/invite/", account.InvitePage.as_view(), name="link_invite"),
-    path("settings/account/links/claim/", account.ClaimPage.as_view(), name="link_claim"),
-    path("settings/account/links/<uuid:pk>/", account.LinkPage.as_view(), name="link"),
+    path("settings/account/links/invite/", links.InvitePage.as_view(), name="link_invite"),
+    path("settings/account/links/requests/", links.LendingCodePage.as_view(), name="link_requests"),
+    path("settings/account/links/claim/", links.ClaimPage.as_view(), name="link_claim"),
+    path("settings/account/links/<uuid:pk>/", links.LinkPage.as_view(), name="link"),
 ]
 
 urlpatterns = [

@@ -29,12 +29,15 @@ class Account(models.Model):
     kind = models.CharField(_("Kind"), max_length=16, choices=Kind)
     state = models.CharField(_("State"), max_length=16, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField(auto_now_add=True)
+    # SHA-256 of the code by which others may ask a trusted account for a link.
+    lending_digest = models.BinaryField(null=True, editable=False)
 
     objects: ClassVar[TenantManager["Account"]] = TenantManager()  # type: ignore[type-arg]
 
     class Meta:
         base_manager_name = "objects"
         constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["lending_digest"], name="accounts_account_lending"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=["general", "trusted"]), name="accounts_account_kind"
             ),

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import uuid7
@@ -11,13 +12,20 @@ from accounts.tenancy.models import TenantManager
 
 
 class TrustLink(models.Model):
-    """Joins a general account (borrower) to a trusted account (lender). Its row is visible to those two only."""
+    """Joins a general account (borrower) to a trusted account (lender). Its row is visible to those two only.
+
+    `terms` are `accounts.links.Terms`, set by the lender; `namespace` is the borrower's own by those terms.
+    `expires_at` is when an invitation's code stops working, `ends_at` when an active link ends by itself. A trigger
+    holds the transitions and who may make which, whatever code writes the row.
+    """
 
     class State(models.TextChoices):
         INVITED = "invited", _("Invited")
         REQUESTED = "requested", _("Requested")
         ACTIVE = "active", _("Active")
+        REJECTED = "rejected", _("Rejected")
         REVOKED = "revoked", _("Revoked")
+        EXPIRED = "expired", _("Expired")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     lender = models.ForeignKey(Account, models.PROTECT, related_name="+")
@@ -30,6 +38,9 @@ class TrustLink(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    namespace = models.CharField(max_length=63, blank=True, default="", db_default="")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    request_note = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     objects: ClassVar[TenantManager["TrustLink"]] = TenantManager()  # type: ignore[type-arg]
 
@@ -39,7 +50,7 @@ class TrustLink(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state="invited", borrower__isnull=True)
                 | models.Q(state__in=["requested", "active"], borrower__isnull=False)
-                | models.Q(state="revoked"),
+                | models.Q(state__in=["rejected", "revoked", "expired"]),
                 name="accounts_trustlink_parties",
             ),
             models.CheckConstraint(
@@ -52,6 +63,11 @@ class TrustLink(models.Model):
             ),
             models.UniqueConstraint(fields=["invitation_digest"], name="accounts_trustlink_invitation"),
         ]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether something may be taken through it now: it is active and its end, if it has one, lies ahead."""
+        return self.state == self.State.ACTIVE and (self.ends_at is None or self.ends_at > timezone.now())
 
     @property
     def label(self) -> str:

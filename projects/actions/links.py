@@ -1,40 +1,53 @@
 """Links between a trusted account, which lends, and a general account, which borrows.
 
-    invited ──claim──▶ requested ──approve──▶ active
-       └───────────revoke────────────┴──revoke──┘──▶ revoked
+    invited ──claim──▶ requested ──approve──▶ active ──its end──▶ expired
+       │     request ──▶ │  └──reject──▶ rejected │
+       └────revoke───────┴─────────revoke─────────┴──▶ revoked
 
-The link's row lives in the lender's scope until a borrower has claimed it; from then on both see it. Whatever one
-side does is recorded in that side's log with the person, and in the other side's log with the account alone: parties
-to a link see each other's names, not each other's people.
+The lender writes the terms. Whatever one side does is recorded in that side's log with the person, and in the same
+transaction in the other side's log with the account alone: parties to a link see each other's names, not each other's
+people. A trigger of the table holds the transitions and who may make which.
 """
 
 import hashlib
+import json
 import secrets
-from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Actor, Target
-from accounts.errors import Conflict, Forbidden, NotFound
-from accounts.models import Account, TrustLink
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.ids import uuid7
+from accounts.links import Offered, Terms, parse_terms
+from accounts.models import Account, Credential, TrustLink
 from accounts.tenancy import scope
 from projects import approvals
 from projects.doors.grant import Grant
-from projects.lookups import link_of_invitation
 from projects.models import ApprovalRequest
 
 State = TrustLink.State
 APPROVAL = "link"
-CODE_PREFIX = "mll_"
+INVITATION_PREFIX = "mll_"
+LENDING_PREFIX = "mlb_"
+NOTE_LENGTH = 500
 
 
 def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
+
+
+def find_link(pk: UUID) -> TrustLink:
+    """Return a link that the account in scope is a party to; raises `NotFound`."""
+    link: TrustLink | None = TrustLink.objects.filter(pk=pk).first()
+    if link is None:
+        raise NotFound("link.not_found", _("This account has no such link."))
+    return link
 
 
 def _own_account(grant: Grant, kind: str, message: str) -> Account:
@@ -44,63 +57,64 @@ def _own_account(grant: Grant, kind: str, message: str) -> Account:
     return account
 
 
-def _acting_as_account(account: Account) -> AbstractContextManager[audit.Context]:
-    context = audit.current_context()
-    return audit.acting_as(
-        Actor("account", str(account.pk), account.name), via=context.via if context else "task"
-    )
-
-
-def _tell(other: UUID, action: str, link: Target, by: Account) -> None:
-    """Record in the other party's log, once this side has committed, that this account has acted."""
-
-    def write() -> None:
-        with _acting_as_account(by), scope(other):
-            audit.record(action, link)
-
-    transaction.on_commit(write)
-
-
-def invite(grant: Grant, note: str = "", lifetime: timedelta = timedelta(days=7)) -> tuple[TrustLink, str]:
-    """Offer what this trusted account lends; the second value, the code that claims the offer, is shown once.
-
-    Raises `Conflict` for a general account: it has nothing to lend.
-    """
-    account = _own_account(
+def _lender(grant: Grant) -> Account:
+    return _own_account(
         grant, Account.Kind.TRUSTED, _("Only a trusted account lends. This is a general account.")
     )
-    code = CODE_PREFIX + secrets.token_urlsafe(24)
+
+
+def _borrower(grant: Grant) -> Account:
+    return _own_account(
+        grant, Account.Kind.GENERAL, _("Only a general account borrows. This is a trusted account.")
+    )
+
+
+def tell(link_id: UUID, action: str, *, outcome: str = "ok", detail: dict[str, Any] | None = None) -> None:
+    """Record in the other party's log, in this transaction, what the account in scope has done."""
+    context = audit.current_context()
+    event = {
+        "id": str(uuid7()),
+        "at": timezone.now().isoformat(),
+        "action": action,
+        "outcome": outcome,
+        "via": context.via if context else "task",
+        "detail": detail or {},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT link_tell(%s, %s::jsonb)", [link_id, json.dumps(event)])
+
+
+def terms_of(given: dict[str, Any]) -> Terms:
+    """Return checked terms of the lender in scope: `credentials` are ids of its own. Raises `Invalid`."""
+    ids = {str(pk) for pk in given.get("credentials", [])}
+    rows = Credential.objects.filter(pk__in=ids).order_by("name").values_list("pk", "name", "kind")
+    offered = [Offered(id=str(pk), name=name, kind=kind) for pk, name, kind in rows]
+    if len(offered) != len(ids):
+        message = _("Only credentials of this account can be offered.")
+        raise Invalid("link.credentials", message, errors={"credentials": [message]})
+    return parse_terms({**given, "credentials": offered})
+
+
+def invite(
+    grant: Grant, given: dict[str, Any] | None = None, lifetime: timedelta = timedelta(days=7)
+) -> tuple[TrustLink, str]:
+    """Offer what this trusted account lends; the second value, the code that claims the offer, is shown once.
+
+    Raises `Conflict` for a general account: it has nothing to lend; `Invalid` for terms that are not valid.
+    """
+    account, terms = _lender(grant), terms_of(given or {})
+    code = INVITATION_PREFIX + secrets.token_urlsafe(24)
     link = TrustLink(
         lender=account,
         lender_label=account.name,
         invitation_digest=_digest(code),
-        terms={"note": note} if note else {},
+        terms=terms.model_dump(mode="json"),
         expires_at=timezone.now() + lifetime,
     )
     link.save(force_insert=True)
     assert link.expires_at is not None
-    audit.record("link.invite", link, detail={"expires_at": link.expires_at.isoformat()})
+    audit.record("link.invite", link, detail={"expires_at": link.expires_at.isoformat(), "terms": link.terms})
     return link, code
-
-
-def claim(grant: Grant, code: str) -> UUID:
-    """Ask, for this general account, for what a code offers; returns the link's id.
-
-    The asking is recorded and committed here first; the link itself changes in the lender's scope right after, in a
-    transaction of its own. Raises `NotFound` for a code that is unknown, used up or expired, `Conflict` for a trusted
-    account, and where the two accounts are linked already.
-    """
-    account = _own_account(
-        grant, Account.Kind.GENERAL, _("Only a general account borrows. This is a trusted account.")
-    )
-    found = link_of_invitation(_digest(code.strip()))
-    if found is None:
-        raise unknown_code()
-    lender_id, link_id = found
-    audit.record("link.claim", Target("trustlink", str(link_id), account.name))
-    moment = timezone.now()
-    transaction.on_commit(lambda: _take(lender_id, link_id, account, moment))
-    return link_id
 
 
 def unknown_code() -> NotFound:
@@ -109,83 +123,192 @@ def unknown_code() -> NotFound:
     return NotFound("link.code", message, errors={"code": [message]})
 
 
-def _take(lender_id: UUID, link_id: UUID, borrower: Account, moment: datetime) -> None:
-    with _acting_as_account(borrower), scope(lender_id):
-        offered = TrustLink.objects.filter(pk=link_id, state=State.INVITED, expires_at__gt=moment)
-        try:
-            with transaction.atomic():
-                taken = offered.update(
-                    state=State.REQUESTED,
-                    borrower_id=borrower.pk,
-                    borrower_label=borrower.name,
-                    invitation_digest=None,
-                    changed_at=timezone.now(),
-                )
-        except IntegrityError:
-            raise Conflict(
-                "link.exists", _("Your account is linked to this lender already, or has asked to be.")
-            ) from None
-        if not taken:
-            raise unknown_code()
-        link = TrustLink.objects.get(pk=link_id)
-        audit.record("link.claim", link)
-        approvals.ask_from_outside(APPROVAL, link, borrower.name, str(link.terms.get("note", "")))
+def _asked(statement: str, parameters: list[Any], action: str) -> UUID:
+    """Call a function of the database that makes a request for the account in scope; record it on both sides."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            row = cursor.fetchone()
+    except IntegrityError:
+        raise Conflict(
+            "link.exists", _("Your account is linked to this lender already, or has asked to be.")
+        ) from None
+    if row is None:
+        raise unknown_code()
+    lender_id, link_id = row
+    link = find_link(link_id)
+    audit.record(action, link)
+    tell(link_id, action)
+    context = audit.current_context()
+    actor = Actor("account", str(link.borrower_id), link.borrower_label)
+
+    def announced() -> None:
+        with audit.acting_as(actor, via=context.via if context else "task"):
+            announce(lender_id, link_id)
+
+    transaction.on_commit(announced)
+    found: UUID = link_id
+    return found
 
 
-def approve(grant: Grant, link: TrustLink) -> TrustLink:
-    """Let a borrower in. Only the lender may; raises `Forbidden`, or `Conflict` unless somebody has asked."""
+def announce(lender_id: UUID, link_id: UUID) -> bool:
+    """Put a request into the lender's inbox, in the lender's scope; returns whether it was not there yet.
+
+    The request itself stands on both sides' record by then. A sweep does this where the process ended too early.
+    """
+    with scope(lender_id):
+        link = TrustLink.objects.select_for_update().filter(pk=link_id, state=State.REQUESTED).first()
+        if link is None or ApprovalRequest.objects.filter(kind=APPROVAL, target_id=str(link_id)).exists():
+            return False
+        wanted = link.request_note or str(link.terms.get("note", ""))
+        approvals.ask_from_outside(APPROVAL, link, link.borrower_label, wanted)
+        return True
+
+
+def claim(grant: Grant, code: str) -> UUID:
+    """Ask, for this general account, for what an invitation offers; returns the link's id.
+
+    Raises `NotFound` for a code that is unknown, used up or expired, `Conflict` for a trusted account, and where the
+    two accounts are linked already.
+    """
+    account = _borrower(grant)
+    return _asked("SELECT * FROM link_claim(%s, %s)", [_digest(code.strip()), account.name], "link.claim")
+
+
+def open_requests(grant: Grant) -> str:
+    """Let others ask this trusted account for a link; returns the code they need, which replaces the one before."""
+    account = _lender(grant)
+    code = LENDING_PREFIX + secrets.token_urlsafe(24)
+    Account.objects.filter(pk=account.pk).update(lending_digest=_digest(code))
+    audit.record("link.open_requests", account)
+    return code
+
+
+def close_requests(grant: Grant) -> None:
+    """Take no more requests: the code stops working."""
+    account = _lender(grant)
+    Account.objects.filter(pk=account.pk).update(lending_digest=None)
+    audit.record("link.close_requests", account)
+
+
+def request(grant: Grant, code: str, note: str = "") -> UUID:
+    """Ask a trusted account for a link by its code for requests; returns the link's id. Raises as `claim` does."""
+    account = _borrower(grant)
+    note = " ".join(note.split())[:NOTE_LENGTH]
+    return _asked(
+        "SELECT * FROM link_request(%s, %s, %s, %s)",
+        [_digest(code.strip()), uuid7(), account.name, note],
+        "link.request",
+    )
+
+
+def _as_lender(grant: Grant, link: TrustLink) -> None:
     if link.lender_id != grant.account_id:
-        raise Forbidden("link.lender", _("The lending account approves a link, not the borrowing one."))
-    _move(link, State.REQUESTED, State.ACTIVE)
-    audit.record("link.approve", link)
+        raise Forbidden("link.lender", _("The lending account decides on a link, not the borrowing one."))
+
+
+def approve(grant: Grant, link: TrustLink, given: dict[str, Any] | None = None) -> TrustLink:
+    """Let a borrower in, under the terms of the offer or under these. Only the lender may.
+
+    Raises `Forbidden`, `Invalid` for terms that are not valid, `Conflict` unless somebody has asked.
+    """
+    _as_lender(grant, link)
+    if link.borrower_id is None:
+        raise Conflict(
+            "link.state", _("Nobody has asked for this yet: give the code to the borrowing account.")
+        )
+    terms = parse_terms(link.terms) if given is None else terms_of(given)
+    ends_at = timezone.now() + timedelta(days=terms.days)
+    _move(
+        link,
+        State.REQUESTED,
+        State.ACTIVE,
+        terms=terms.model_dump(mode="json"),
+        namespace=terms.namespace_of(_borrowers_name(link.borrower_id)),
+        ends_at=ends_at,
+    )
+    detail = {"namespace": link.namespace, "ends_at": ends_at.isoformat(), "terms": link.terms}
+    audit.record("link.approve", link, detail=detail)
+    tell(link.pk, "link.approve", detail=detail)
     approvals.settle(link, ApprovalRequest.State.APPROVED, grant)
-    assert link.borrower_id is not None
-    _tell(link.borrower_id, "link.approve", Target.of(link), _party(link, grant))
     return link
 
 
-def revoke(grant: Grant, link: TrustLink) -> TrustLink:
+def _borrowers_name(borrower: UUID) -> str:
+    """What stands for the borrower in a namespace: its id's tail, since a lender is not told its project's name."""
+    return f"b-{borrower.hex[-12:]}"
+
+
+def reject(grant: Grant, link: TrustLink, reason: str = "") -> TrustLink:
+    """Refuse a request. Only the lender may; the reason is on record on both sides."""
+    _as_lender(grant, link)
+    detail = {"reason": " ".join(reason.split())[:NOTE_LENGTH]}
+    _move(link, State.REQUESTED, State.REJECTED)
+    audit.record("link.reject", link, detail=detail)
+    tell(link.pk, "link.reject", detail=detail)
+    approvals.settle(link, ApprovalRequest.State.REJECTED, grant)
+    return link
+
+
+def revoke(grant: Grant, link: TrustLink, reason: str = "") -> TrustLink:
     """End a link, or take an offer back; either party may. Raises `Conflict` for one that has ended."""
     before = link.state
-    if before == State.REVOKED:
-        raise Conflict("link.revoked", _("This link is revoked already."))
+    if before in (State.REJECTED, State.REVOKED, State.EXPIRED):
+        raise Conflict("link.ended", _("This link has ended already."))
     _move(link, before, State.REVOKED)
-    audit.record("link.revoke", link, detail={"from": before})
+    detail = {"from": before, "reason": " ".join(reason.split())[:NOTE_LENGTH]}
+    audit.record("link.revoke", link, detail=detail)
+    if link.borrower_id is not None:
+        tell(link.pk, "link.revoke", detail=detail)
     if link.lender_id == grant.account_id:
         approvals.settle(link, ApprovalRequest.State.REJECTED, grant)
-    other = link.borrower_id if link.lender_id == grant.account_id else link.lender_id
-    if other is not None:
-        _tell(other, "link.revoke", Target.of(link), _party(link, grant))
     return link
 
 
-def _party(link: TrustLink, grant: Grant) -> Account:
-    own = link.lender_label if link.lender_id == grant.account_id else link.borrower_label
-    return Account(pk=grant.account_id, name=own)
+def expire(link: TrustLink) -> bool:
+    """End a link whose time is over, in the lender's scope; both sides have it on record. For the sweep.
+
+    Nothing waits for this: whatever is taken through a link looks at its end first.
+    """
+    if link.state != State.ACTIVE or link.ends_at is None or link.ends_at > timezone.now():
+        return False
+    _move(link, State.ACTIVE, State.EXPIRED)
+    audit.record("link.expire", Target.of(link))
+    tell(link.pk, "link.expire")
+    return True
 
 
-def _move(link: TrustLink, before: str, after: str) -> None:
+def _move(link: TrustLink, before: str, after: str, **values: Any) -> None:
     """One guarded transition: whoever comes second finds the state changed."""
     now = timezone.now()
     rows = TrustLink.objects.filter(pk=link.pk, state=before)
-    if not rows.update(state=after, invitation_digest=None, changed_at=now):
+    try:
+        with transaction.atomic():
+            moved = rows.update(state=after, invitation_digest=None, changed_at=now, **values)
+    except IntegrityError:
+        raise Conflict(
+            "link.parties", _("The lending account is not active: nothing can be lent now.")
+        ) from None
+    if not moved:
         raise Conflict(
             "link.state",
             _("This link is not %(state)s. Reload, and look again.") % {"state": State(before).label},
         )
     link.state, link.changed_at, link.invitation_digest = State(after), now, None
+    for name, value in values.items():
+        setattr(link, name, value)
 
 
 def request_approved(request: ApprovalRequest, grant: Grant) -> None:
-    """What approving the request of a borrower does."""
-    approve(grant, TrustLink.objects.get(pk=request.target_id))
+    """What approving the request of a borrower does: the terms are those of the offer."""
+    approve(grant, find_link(UUID(request.target_id)))
 
 
 def request_rejected(request: ApprovalRequest, grant: Grant) -> None:
-    """What rejecting it does: the offer is gone, the borrower may be offered another."""
-    link = TrustLink.objects.get(pk=request.target_id)
-    if link.state != State.REVOKED:  # the borrower may have changed their mind
-        revoke(grant, link)
+    """What rejecting it does; the borrower may have changed their mind meanwhile."""
+    link = find_link(UUID(request.target_id))
+    if link.state == State.REQUESTED:
+        reject(grant, link)
 
 
 def request_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
@@ -193,8 +316,11 @@ def request_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
     link: TrustLink | None = TrustLink.objects.filter(pk=request.target_id).first()
     if link is None:
         return []
+    offered = ", ".join(one.get("name", "") for one in link.terms.get("credentials", []))
     return [
         (_("Borrower"), link.borrower_label),
+        (_("What is asked for"), link.request_note or "—"),
         (_("Terms"), str(link.terms.get("note", "")) or "—"),
+        (_("Leases of"), offered or "—"),
         (_("Link"), str(link.get_state_display())),
     ]

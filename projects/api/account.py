@@ -4,32 +4,25 @@ from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import NotFound
 from accounts.models import TrustLink
 from projects.actions import links
 from projects.doors.api import ProjectViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
-from projects.serializers import (
+from projects.serializers.account import (
+    ApprovalBody,
     ClaimBody,
     InvitationBody,
+    LendingCodeSerializer,
     LinkInvitedSerializer,
+    LinkReasonBody,
+    LinkRequestBody,
     LinkSerializer,
 )
-from projects.serializers.account import LinkClaimedSerializer
-
-
-def find_link(pk: UUID) -> TrustLink:
-    """Return a link that the account in scope is a party to; raises `NotFound`."""
-    link: TrustLink | None = TrustLink.objects.filter(pk=pk).first()
-    if link is None:
-        raise NotFound("link.not_found", _("This account has no such link."))
-    return link
 
 
 class LinkViewSet(ProjectViewSet):
@@ -40,14 +33,18 @@ class LinkViewSet(ProjectViewSet):
         "retrieve": "link.read",
         "create": "link.manage",
         "claim": "link.manage",
+        "request_link": "link.manage",
+        "open_requests": "link.manage",
+        "close_requests": "link.manage",
         "approve": "link.manage",
+        "reject": "link.manage",
         "revoke": "link.manage",
     }
     queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": PageQuery}
     serializer_class = LinkSerializer
 
-    def _shown(self, link: TrustLink) -> Response:
-        return Response(LinkSerializer(link, context={"grant": self.grant}).data)
+    def _shown(self, link: TrustLink, code: int = status.HTTP_200_OK) -> Response:
+        return Response(LinkSerializer(link, context={"grant": self.grant}).data, status=code)
 
     @documented(operation_id="links_list", summary="Links")
     def list(self, request: Request) -> Response:
@@ -55,7 +52,7 @@ class LinkViewSet(ProjectViewSet):
 
     @documented(operation_id="link_read", summary="A link")
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return self._shown(find_link(pk))
+        return self._shown(links.find_link(pk))
 
     @documented(
         operation_id="link_invite",
@@ -65,25 +62,64 @@ class LinkViewSet(ProjectViewSet):
     )
     def create(self, request: Request) -> Response:
         body = self.body(InvitationBody)
-        link, code = links.invite(self.grant, body["note"], timedelta(seconds=body["expires_in"]))
+        lifetime = timedelta(seconds=body["expires_in"])
+        link, code = links.invite(self.grant, body.get("terms") or {}, lifetime)
         made = LinkInvitedSerializer(link, context={"grant": self.grant, "code": code})
         return Response(made.data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
     @documented(
         operation_id="link_claim",
-        summary="Ask for what a code offers",
+        summary="Ask for what an invitation offers",
         request=ClaimBody,
-        responses={202: LinkClaimedSerializer},
+        responses={202: LinkSerializer},
     )
     def claim(self, request: Request) -> Response:
         link_id = links.claim(self.grant, self.body(ClaimBody)["code"])
-        shown = {"id": link_id, "state": TrustLink.State.REQUESTED}
-        return Response(LinkClaimedSerializer(shown).data, status=status.HTTP_202_ACCEPTED)
+        return self._shown(links.find_link(link_id), status.HTTP_202_ACCEPTED)
 
-    @documented(operation_id="link_approve", summary="Let a borrower in", request=None)
+    @documented(
+        operation_id="link_request",
+        summary="Ask a trusted account for a link, by its code for requests",
+        request=LinkRequestBody,
+        responses={202: LinkSerializer},
+    )
+    def request_link(self, request: Request) -> Response:
+        body = self.body(LinkRequestBody)
+        link_id = links.request(self.grant, body["code"], body["note"])
+        return self._shown(links.find_link(link_id), status.HTTP_202_ACCEPTED)
+
+    @documented(
+        operation_id="link_open_requests",
+        summary="Let general accounts ask for a link; the code replaces the one before and is shown only here",
+        request=None,
+        responses={201: LendingCodeSerializer},
+    )
+    def open_requests(self, request: Request) -> Response:
+        made = LendingCodeSerializer({"code": links.open_requests(self.grant)})
+        return Response(made.data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+    @documented(operation_id="link_close_requests", summary="Take no more requests", responses={204: None})
+    def close_requests(self, request: Request) -> Response:
+        links.close_requests(self.grant)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @documented(
+        operation_id="link_approve",
+        summary="Let a borrower in, under the terms of the offer or under these",
+        request=ApprovalBody,
+    )
     def approve(self, request: Request, pk: UUID) -> Response:
-        return self._shown(links.approve(self.grant, find_link(pk)))
+        terms = self.body(ApprovalBody).get("terms")
+        return self._shown(links.approve(self.grant, links.find_link(pk), terms))
 
-    @documented(operation_id="link_revoke", summary="End a link, or take an offer back", request=None)
+    @documented(operation_id="link_reject", summary="Refuse a request", request=LinkReasonBody)
+    def reject(self, request: Request, pk: UUID) -> Response:
+        reason = self.body(LinkReasonBody)["reason"]
+        return self._shown(links.reject(self.grant, links.find_link(pk), reason))
+
+    @documented(
+        operation_id="link_revoke", summary="End a link, or take an offer back", request=LinkReasonBody
+    )
     def revoke(self, request: Request, pk: UUID) -> Response:
-        return self._shown(links.revoke(self.grant, find_link(pk)))
+        reason = self.body(LinkReasonBody)["reason"]
+        return self._shown(links.revoke(self.grant, links.find_link(pk), reason))

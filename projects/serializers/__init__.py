@@ -1,11 +1,5 @@
 """What the API of this floor reads and writes."""
 
-from projects.serializers.account import (
-    ClaimBody,
-    InvitationBody,
-    LinkInvitedSerializer,
-    LinkSerializer,
-)
 from projects.serializers.audit import (
     AuditEventSerializer,
     AuditQuery,
@@ -31,10 +25,6 @@ from projects.serializers.project import (
 __all__ = [
     "AuditEventSerializer",
     "AuditQuery",
-    "ClaimBody",
-    "InvitationBody",
-    "LinkInvitedSerializer",
-    "LinkSerializer",
     "MeSerializer",
     "MemberBody",
     "MemberSerializer",

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.links import LONGEST_DAYS, PERMISSIONS
 from accounts.models import TrustLink
 from projects.doors.strict import StrictSerializer
 
@@ -25,9 +26,12 @@ class LinkSerializer(serializers.ModelSerializer[TrustLink]):
             "borrower",
             "state",
             "terms",
+            "namespace",
+            "request_note",
             "created_at",
             "changed_at",
             "expires_at",
+            "ends_at",
         )
         read_only_fields = fields
 
@@ -50,12 +54,44 @@ class LinkInvitedSerializer(LinkSerializer):
         return str(self.context["code"])
 
 
+class QuotaBody(StrictSerializer):
+    """The most that the borrower may use there."""
+
+    cpu = serializers.FloatField(required=False, min_value=0.01, max_value=100_000, help_text="Cores.")
+    memory_gib = serializers.IntegerField(required=False, min_value=1, max_value=10_000_000)
+    gpu = serializers.IntegerField(required=False, min_value=0, max_value=100_000)
+
+
+class TermsBody(StrictSerializer):
+    """What is lent."""
+
+    note = serializers.CharField(
+        required=False, max_length=500, allow_blank=True, help_text="The terms, in words."
+    )
+    namespace = serializers.CharField(
+        required=False,
+        max_length=63,
+        help_text="A namespace, or a pattern in which `*` stands for the borrower.",
+    )
+    quota = QuotaBody(required=False)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(choices=PERMISSIONS), required=False, max_length=len(PERMISSIONS)
+    )
+    credentials = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=20,
+        help_text="The lender's credentials that leases may be taken of.",
+    )
+    days = serializers.IntegerField(
+        required=False, min_value=1, max_value=LONGEST_DAYS, help_text="Days from approval to the link's end."
+    )
+
+
 class InvitationBody(StrictSerializer):
     """An offer to lend."""
 
-    note = serializers.CharField(
-        required=False, max_length=500, allow_blank=True, default="", help_text="The terms, in words."
-    )
+    terms = TermsBody(required=False)
     expires_in = serializers.IntegerField(
         required=False,
         min_value=300,
@@ -65,14 +101,31 @@ class InvitationBody(StrictSerializer):
     )
 
 
+class ApprovalBody(StrictSerializer):
+    """Other terms than those of the offer; needed for a request that had none."""
+
+    terms = TermsBody(required=False)
+
+
+class LinkReasonBody(StrictSerializer):
+    """Why; both sides see it in their audit logs."""
+
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+
+
 class ClaimBody(StrictSerializer):
     """The code of an offer."""
 
     code = serializers.CharField(max_length=100)
 
 
-class LinkClaimedSerializer(serializers.Serializer[Any]):
-    """A link that waits for its lender's approval."""
+class LinkRequestBody(ClaimBody):
+    """The code by which a trusted account takes requests, and what is asked for."""
 
-    id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=TrustLink.State.choices)
+    note = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
+
+
+class LendingCodeSerializer(serializers.Serializer[Any]):
+    """The code for requests, shown only here."""
+
+    code = serializers.CharField()

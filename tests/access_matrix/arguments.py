@@ -67,6 +67,7 @@ def kind(cast: Cast, project: Project) -> dict[str, Any]:
 @arguments(
     f"{ME}links/<uuid:pk>",
     f"{ME}links/<uuid:pk>/revoke",
+    f"{ME}links/<uuid:pk>/reject",
     f"{PAGE}settings/account/links/<uuid:pk>/",
 )
 def link(cast: Cast, project: Project) -> dict[str, Any]:

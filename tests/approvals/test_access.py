@@ -248,7 +248,7 @@ def test_a_membership_ends_at_its_moment_and_the_last_owner_has_none(cast: Cast,
 def test_a_link_waits_in_the_lenders_inbox(committed_cast: Cast) -> None:
     cast = committed_cast
     with cast.inside("charlie", cast.globex) as lender:
-        _link, code = links.invite(lender, "two GPUs")
+        _link, code = links.invite(lender, {"note": "two GPUs"})
     with cast.inside("alice") as borrower:
         links.claim(borrower, code)
     with scope(cast.globex.account_id):
@@ -268,7 +268,8 @@ def test_a_link_approved_at_its_own_page_leaves_the_inbox(committed_cast: Cast) 
     with cast.inside("alice") as borrower:
         links.claim(borrower, code)
     answer = cast.client("charlie").post(
-        f"/projects/{cast.globex.slug}/settings/account/links/{link.pk}/", {"do": "approve"}
+        f"/projects/{cast.globex.slug}/settings/account/links/{link.pk}/",
+        {"do": "approve", "namespace": "*", "days": "30"},
     )
     assert answer.status_code == 302
     with scope(cast.globex.account_id):
