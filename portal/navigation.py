@@ -65,6 +65,7 @@ PROJECT: list[tuple["_StrPromise | str", list[Item]]] = [
             Item(_("Approvals"), "inbox", "approvals/", "approval.ask"),
             Item(_("Clusters"), "hdd-rack", "clusters/", "cluster.read"),
             Item(_("Audit"), "journal-check", "audit/", "audit.read"),
+            Item(_("Settings"), "gear", "settings/", "project.read"),
             Item(_("Members"), "people", "settings/members/", "member.read"),
             Item(_("Account"), "building", "settings/account/", "project.read"),
             Item(_("Tokens"), "key", "settings/tokens/", "token.use"),
@@ -113,8 +114,15 @@ def _entries(root: str, items: list[Item], here: str) -> list[dict[str, Any]]:
     for item in items:
         url = f"{root}{item.path}"
         if exists(url):
-            active = here == url if not item.path else here.startswith(url)
-            entries.append({"label": item.label, "icon": item.icon, "url": url, "active": active})
+            entries.append({"label": item.label, "icon": item.icon, "url": url, "active": False})
+    # A page belongs to the entry that names it most closely: tokens are settings, but have an entry of their own.
+    around = [
+        entry
+        for entry in entries
+        if here == entry["url"] or (entry["url"] != root and here.startswith(entry["url"]))
+    ]
+    if around:
+        max(around, key=lambda entry: len(entry["url"]))["active"] = True
     return entries
 
 
