@@ -110,7 +110,7 @@ def exists(path: str) -> bool:
 
 
 def _entries(root: str, items: list[Item], here: str) -> list[dict[str, Any]]:
-    entries = []
+    entries: list[dict[str, Any]] = []
     for item in items:
         url = f"{root}{item.path}"
         if exists(url):

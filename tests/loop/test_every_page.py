@@ -24,7 +24,7 @@ CATALOGUE = Path(__file__).parents[2] / "locale/ko/LC_MESSAGES/django.po"
 PASSWORD = "granite otter lantern 42"
 WIDTHS = (1440, 390)
 # Pieces that pages fetch into themselves, and data for scripts.
-PIECES = {"Summary", "ActivityMenu", "ConnectStatus", "InboxBadge", "WaferData"}
+PIECES = {"Summary", "ActivityMenu", "ConnectStatus", "CredentialStatus", "InboxBadge", "WaferData"}
 TEXTS = """() => {
   const found = new Set();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -109,6 +109,9 @@ def visitors(portal: Portal, team: Team, tiny_model: Document, chromium: Browser
         "endpoints/looked-at/deploy", {"model": model["name"], "version": model["version"]}
     )
     assert wait_for_operation(team.owner, deployed["operation"])["state"] == "succeeded"
+    team.owner.post("datasets/wafers/versions", {})
+    secret = {"url": "https://git.fab.example/models.git", "token": "to-be-sealed"}
+    team.owner.post("credentials", {"name": "models", "kind": "git", "secret": secret})
     run = tiny_model["run_id"]
     root = f"/projects/{team.slug}"
     people = {
