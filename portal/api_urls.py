@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from portal.api.audit_log import PlatformAuditLogViewSet
 from portal.api.platform import AccountViewSet, PlatformAuditViewSet, SystemViewSet
 
 app_name = "portal_api"
@@ -21,5 +22,18 @@ urlpatterns = [
         "platform/audit-events/<uuid:pk>",
         PlatformAuditViewSet.as_view({"get": "retrieve"}),
         name="platform_audit_event",
+    ),
+    path(
+        "platform/audit-log", PlatformAuditLogViewSet.as_view({"get": "retrieve"}), name="platform_audit_log"
+    ),
+    path(
+        "platform/audit-log/receipt",
+        PlatformAuditLogViewSet.as_view({"get": "receipt"}),
+        name="platform_audit_receipt",
+    ),
+    path(
+        "platform/audit-log/verify",
+        PlatformAuditLogViewSet.as_view({"post": "verify"}),
+        name="platform_audit_verify",
     ),
 ]

@@ -93,7 +93,7 @@ PLATFORM: dict[str, tuple["_StrPromise", str, list[Item]]] = {
         [
             Item(_("Audit search"), "search", ""),
             Item(_("Monthly review"), "calendar3", "review/"),
-            Item(_("Verify and receipts"), "shield-check", "verify/"),
+            Item(_("Verify and receipts"), "shield-check", "verification/"),
             Item(_("Reports"), "file-earmark-text", "reports/"),
         ],
     ),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import audit_room, dashboard, home, platform
+from portal.views import audit_room, audit_verification, dashboard, home, platform
 
 app_name = "portal"
 
@@ -13,4 +13,9 @@ urlpatterns = [
     path("platform/accounts/", platform.AccountsPage.as_view(), name="platform_accounts"),
     path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),
     path("audit-room/", audit_room.AuditRoom.as_view(), name="audit_room"),
+    path(
+        "audit-room/verification/",
+        audit_verification.AuditVerificationPage.as_view(),
+        name="audit_verification",
+    ),
 ]

@@ -5,6 +5,7 @@ from django.urls import include, path
 from projects.api.account import LinkViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet
+from projects.api.audit_log import AuditLogViewSet
 from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
@@ -100,6 +101,9 @@ _within = [
     ),
     path("audit-events", AuditEventViewSet.as_view({"get": "list"}), name="audit_events"),
     path("audit-events/<uuid:pk>", AuditEventViewSet.as_view({"get": "retrieve"}), name="audit_event"),
+    path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),
+    path("audit-log/receipt", AuditLogViewSet.as_view({"get": "receipt"}), name="audit_receipt"),
+    path("audit-log/verify", AuditLogViewSet.as_view({"post": "verify"}), name="audit_verify"),
     path("operations", OperationViewSet.as_view({"get": "list"}), name="operations"),
     path("operations/<uuid:pk>/log", OperationViewSet.as_view({"get": "log"}), name="operation_log"),
     path(

@@ -7,7 +7,7 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.credentials.dependants import register_dependants
-        from projects import credential_tests, kinds, notifications, operations
+        from projects import audit_verification, credential_tests, kinds, notifications, operations
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
 
@@ -19,6 +19,10 @@ class ProjectsConfig(AppConfig):
             retry=credential_tests.retry_test,
             label=_("Test of a credential"),
         )
+        operations.register(
+            audit_verification.KIND, audit_verification.advance, label=_("Verification of the audit log")
+        )
+        notifications.register_notice(audit_verification.NOTICE, _("Audit log"))
         register_dependants(webhooks)
         kinds.register()
         register_dependants(links)

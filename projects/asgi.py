@@ -1,5 +1,6 @@
 """This floor's plain ASGI routes: regular expression of the path, and the application behind it."""
 
+from projects.audit_export import AuditExport
 from projects.doors.asgi import ProjectApp
 from projects.streams import OperationEvents, OperationWait
 
@@ -9,4 +10,5 @@ _OPERATION = rf"^/api/v1/projects/(?P<slug>[^/]+)/operations/(?P<operation_id>{_
 routes: list[tuple[str, type[ProjectApp]]] = [
     (rf"{_OPERATION}$", OperationWait),
     (rf"{_OPERATION}/events$", OperationEvents),
+    (r"^/api/v1/projects/(?P<slug>[^/]+)/audit-log/export$", AuditExport),
 ]

@@ -24,6 +24,7 @@ _within = [
     path("approvals/", approvals.ApprovalsPage.as_view(), name="approvals"),
     path("approvals/new/", approvals.AccessNewPage.as_view(), name="access_new"),
     path("approvals/<uuid:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
+    path("audit/verify/", audit.AuditVerifyPage.as_view(), name="audit_verify"),
     path("connect/", connect.ConnectPage.as_view(), name="connect"),
     path("connect/status/", connect.ConnectStatus.as_view(), name="connect_status"),
     path("settings/", settings.ProjectPage.as_view(), name="settings"),

@@ -80,13 +80,18 @@ def size_of(chain: list[Signed]) -> int:
     return int(chain[-1].fields["size"]) if chain else 0
 
 
+def json_end(size: int) -> bytes:
+    """Return the last line: an export without it was broken off."""
+    return _json({"type": "end", "rows": size})
+
+
 def json_lines(log_id: UUID) -> Iterator[bytes]:
     """Yield a whole log as JSON Lines, up to its last checkpoint."""
     chain = chain_of(log_id)
     yield from head_lines(log_id, chain)
     for start in range(0, size_of(chain), PAGE):
         yield from row_lines(log_id, start, min(start + PAGE, size_of(chain)))
-    yield _json({"type": "end", "rows": size_of(chain)})
+    yield json_end(size_of(chain))
 
 
 def cell(value: str | None) -> str:

@@ -25,7 +25,7 @@ def _document(kind: str, signed: Signed) -> dict[str, Any]:
         "sequence": int(lines["sequence"]),
         "size": int(lines["size"]) if "size" in lines else None,
         "time": lines["time"],
-        "root": lines["root"],
+        "root_hash": lines["root"],
         "key": lines["key"],
         "issued_at": timestamp(datetime.now(UTC)),
         "checkpoint": {name: text for name, text in signed.document().items() if name != "frontier"},

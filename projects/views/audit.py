@@ -8,10 +8,15 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.audit.status import status_of
 from accounts.models import AuditEvent, Outcome
 from projects.audit_log import matching, record_reading
+from projects.audit_verification import ask_verification
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms import AuditFilterForm
@@ -92,13 +97,32 @@ class AuditPage(ProjectView):
         own = AuditEvent.objects.filter(account_id=grant.account_id)
         rows = matching(own, wanted)
         context = page_of(request, rows, ordering=("-at", "-id"))
+        log_url = f"/api/v1/projects/{grant.slug}/audit-log"
         context |= {
             "form": form,
             "filtered": any(wanted.values()),
             "chart": timeline(rows, wanted),
             "event": chosen(own, request),
             "query": links_without(request, "event"),
+            "seal": status_of(grant.account_id),
+            "verify_url": reverse("project:audit_verify", args=[grant.slug]),
+            "verify_api": f"{log_url}/verify",
+            "receipt_url": f"{log_url}/receipt",
+            "exports": [
+                {"label": _("Export for verification"), "url": f"{log_url}/export"},
+                {"label": _("Export as CSV"), "url": f"{log_url}/export?format=csv"},
+            ],
             "api_url": f"/api/v1/projects/{grant.slug}/audit-events",
         }
         record_reading(wanted, len(context["rows"]))
         return self.page(request, "projects/audit.html", context)
+
+
+class AuditVerifyPage(ProjectView):
+    """The button “Verify now”: an operation, which says how far it is and what it found."""
+
+    actions: ClassVar[dict[str, str]] = {"post": "audit.read"}
+
+    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        operation = ask_verification(grant)
+        return HttpResponseRedirect(reverse("project:operation", args=[grant.slug, operation.pk]))

@@ -1,0 +1,77 @@
+"""How sealing stands, as the API shows it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.audit.status import Status
+from accounts.models import AuditVerification
+
+
+class AuditVerificationSerializer(serializers.ModelSerializer[AuditVerification]):
+    """A verification: of one log, or of all."""
+
+    well = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = AuditVerification
+        fields = (
+            "id",
+            "state",
+            "well",
+            "requested_by",
+            "requested_at",
+            "started_at",
+            "finished_at",
+            "progress",
+            "rows",
+            "checkpoints",
+            "findings",
+        )
+        read_only_fields = fields
+
+
+class AuditStatusSerializer(serializers.Serializer[Status]):
+    """The newest checkpoint, what waits to be sealed, and the last verification."""
+
+    state = serializers.ChoiceField(choices=["sealed", "waiting", "late", "wrong"], read_only=True)
+    sequence = serializers.IntegerField(read_only=True, help_text="Number of the newest checkpoint.")
+    size = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Rows it covers; null for the portal's."
+    )
+    sealed_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    root_hash = serializers.CharField(source="root", read_only=True)
+    key = serializers.CharField(read_only=True, help_text="Fingerprint of the key that signed it.")
+    waiting = serializers.IntegerField(read_only=True, help_text="Rows that are not sealed yet.")
+    delay = serializers.FloatField(read_only=True, help_text="Age of the oldest of them, in seconds.")
+    verification = AuditVerificationSerializer(read_only=True, allow_null=True)
+
+
+class SignedSerializer(serializers.Serializer[Any]):
+    """A signed text."""
+
+    body = serializers.CharField()
+    signature = serializers.CharField(help_text="Ed25519, in base64.")
+
+
+class KeyStatementSerializer(SignedSerializer):
+    """A key's statement that it follows another one."""
+
+    previous_signature = serializers.CharField(allow_blank=True)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """A receipt (확인증): keep it outside the portal. See docs/audit.md."""
+
+    format = serializers.CharField()
+    version = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=["log", "global"])
+    log = serializers.CharField()
+    sequence = serializers.IntegerField()
+    size = serializers.IntegerField(allow_null=True)
+    time = serializers.CharField()
+    root_hash = serializers.CharField()
+    key = serializers.CharField()
+    issued_at = serializers.CharField()
+    checkpoint = SignedSerializer()
+    keys = KeyStatementSerializer(many=True)
