@@ -280,6 +280,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OperationStateEnum": "projects.models.operation.State",
         "AccountStateEnum": "accounts.models.account.Account.State",
+        "AuditVerificationStateEnum": "accounts.models.audit_seal.AuditVerification.State",
+        "AuditLogStateEnum": "accounts.audit.status.STATES",
+        "AuditReceiptKindEnum": "accounts.audit.status.RECEIPT_KINDS",
         "LinkStateEnum": "accounts.models.link.TrustLink.State",
         "AccountKindEnum": "accounts.models.account.Account.Kind",
         "CredentialTestOutcomeEnum": "accounts.models.credential.CredentialTest.Outcome",

@@ -14,6 +14,8 @@ from accounts.models.audit_seal import AuditCheckpoint, AuditGlobal, AuditVerifi
 
 # Longer than this is worth a look: rows are sealed within two seconds while the worker runs.
 LATE_SECONDS = 60
+STATES = ["sealed", "waiting", "late", "wrong"]
+RECEIPT_KINDS = ["log", "global"]
 
 
 @dataclass(frozen=True, slots=True)

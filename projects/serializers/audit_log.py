@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.audit.status import Status
+from accounts.audit.status import RECEIPT_KINDS, STATES, Status
 from accounts.models import AuditVerification
 
 
@@ -34,7 +34,7 @@ class AuditVerificationSerializer(serializers.ModelSerializer[AuditVerification]
 class AuditStatusSerializer(serializers.Serializer[Status]):
     """The newest checkpoint, what waits to be sealed, and the last verification."""
 
-    state = serializers.ChoiceField(choices=["sealed", "waiting", "late", "wrong"], read_only=True)
+    state = serializers.ChoiceField(choices=STATES, read_only=True)
     sequence = serializers.IntegerField(read_only=True, help_text="Number of the newest checkpoint.")
     size = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="Rows it covers; null for the portal's."
@@ -65,7 +65,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
 
     format = serializers.CharField()
     version = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=["log", "global"])
+    kind = serializers.ChoiceField(choices=RECEIPT_KINDS)
     log = serializers.CharField()
     sequence = serializers.IntegerField()
     size = serializers.IntegerField(allow_null=True)
