@@ -47,6 +47,59 @@ class SignInAgainForm(forms.Form):
     )
 
 
+class CodeForm(forms.Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=32,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "text",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+    )
+
+
+class AppCodeForm(forms.Form):
+    """The six digits that an authenticator app shows."""
+
+    code = forms.RegexField(
+        r"\A\s*\d{3}\s?\d{3}\s*\Z",
+        label=_("Code that the app shows"),
+        max_length=16,
+        error_messages={"invalid": _("The code has six digits.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        """Without the spaces."""
+        return "".join(str(self.cleaned_data["code"]).split())
+
+
+class PasskeyForm(forms.Form):
+    """A passkey's answer, as the browser gives it; and what to call a new one."""
+
+    credential = forms.CharField(max_length=16_384, widget=forms.HiddenInput)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=60,
+        required=False,
+        help_text=_("What you will know it by: this laptop, the blue key."),
+    )
+
+
+class FactorForm(forms.Form):
+    """Which second factor."""
+
+    factor = forms.UUIDField()
+
+
 class PasswordForm(forms.Form):
     """A new password, twice, and the current one unless that was a one-time password."""
 

@@ -65,6 +65,7 @@ LOCAL_STOP_SECONDS = ENVIRONMENT.local_stop_seconds
 LOCAL_WALL_SECONDS = ENVIRONMENT.local_wall_seconds
 ARTIFACT_ROOT = HOME / "artifacts"
 
+PORTAL_NAME = "MLOps Portal"
 BASE_URL = ENVIRONMENT.base_url or ENVIRONMENT.own_url
 # Where workloads on this machine reach the portal: past a proxy that stands in front of BASE_URL.
 INTERNAL_URL = ENVIRONMENT.internal_url or ENVIRONMENT.own_url

@@ -11,7 +11,7 @@ from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
-from projects.api.security import SessionViewSet, SignInViewSet
+from projects.api.security import FactorViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
 
 app_name = "projects_api"
@@ -124,6 +124,9 @@ urlpatterns = [
     path("me/sessions", SessionViewSet.as_view({"get": "list"}), name="my_sessions"),
     path("me/sessions/end-others", SessionViewSet.as_view({"post": "end_others"}), name="my_sessions_end"),
     path("me/sessions/<uuid:pk>", SessionViewSet.as_view({"delete": "destroy"}), name="my_session"),
+    path("me/factors", FactorViewSet.as_view({"get": "retrieve"}), name="my_factors"),
+    path("me/factors/<uuid:pk>", FactorViewSet.as_view({"delete": "destroy"}), name="my_factor"),
+    path("me/recovery-codes", FactorViewSet.as_view({"post": "recovery_codes"}), name="my_recovery_codes"),
     path("me/sign-ins", SignInViewSet.as_view({"get": "list"}), name="my_sign_ins"),
     path("projects", MyProjectsViewSet.as_view({"get": "list"}), name="projects"),
     path("projects/<slug:slug>", include(_project)),

@@ -17,6 +17,8 @@ SIGN_INS_SHOWN = 20
 # What the list of tries to sign in as somebody is made of, and what people read there.
 SIGN_IN_ACTIONS = {
     "user.sign_in": _lazy("Sign in"),
+    "user.first_step": _lazy("First step of signing in"),
+    "user.second_step": _lazy("Second step of signing in"),
     "user.sign_in_again": _lazy("Confirm that it is you"),
     "user.password": _lazy("Change password"),
 }

@@ -1,5 +1,7 @@
 """Signing in, by steps, and out. Every attempt is on record; what was typed as a password never is."""
 
+import hmac
+import time
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
@@ -9,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, devices
+from accounts.actions import factors
 from accounts.actions.sessions import end_other_sessions
 from accounts.actions.users import set_password
 from accounts.audit import ANONYMOUS, Actor, Target
@@ -19,6 +22,9 @@ from accounts.recent import confirm
 from accounts.sessions import BEGAN, IP, USER_AGENT
 from accounts.throttle import Throttled
 from accounts.tries import Tries
+
+_HALF = "half_signed_in"
+_HALF_SECONDS = 600
 
 
 def actor_of(user: User) -> Actor:
@@ -48,8 +54,8 @@ def take_a_try(tries: Tries, action: str, target: Target | User) -> None:
 
 
 @sensitive_variables("password")
-def sign_in(request: HttpRequest, username: str, password: str) -> User:
-    """Open a session under a fresh key for the person whose password this is.
+def sign_in(request: HttpRequest, username: str, password: str) -> User | None:
+    """Open a session under a fresh key for the person whose password this is; None where a second step is to come.
 
     Raises `Unauthenticated`, with one answer in one time for an unknown name, a wrong password and a person who was
     deactivated: the hasher runs in each case (Django's `ModelBackend` sees to it). Raises `Throttled`, for names that
@@ -65,7 +71,93 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User:
             audit.record("user.sign_in", target, outcome="failed")
             raise Unauthenticated("auth.wrong", _("The username or the password is wrong."))
     tries.succeeded()
-    open_session(request, user, "password")
+    return first_step_done(request, user, "password")
+
+
+def first_step_done(request: HttpRequest, user: User, by: str) -> User | None:
+    """Open the session, or where this person has a second factor, remember in a session of nobody's who is half in.
+
+    Nothing but the second step looks at what is remembered: to every door the visitor is anonymous.
+    """
+    if user.second_factor_at is None:
+        open_session(request, user, by)
+        return user
+    with Origin.of(request, "page").acting(actor_of(user)), transaction.atomic():
+        request.session.flush()
+        request.session[_HALF] = {
+            "user": str(user.pk),
+            "at": time.time(),
+            "by": by,
+            "password": user.get_session_auth_hash(),
+        }
+        audit.record("user.first_step", user, detail={"by": by})
+    return None
+
+
+def half_signed_in(request: HttpRequest) -> tuple[User, str]:
+    """Who has done the first step in this browser, and how. Raises `Unauthenticated` where nobody has of late."""
+    half = request.session.get(_HALF)
+    if isinstance(half, dict) and 0 <= time.time() - half["at"] <= _HALF_SECONDS:
+        user = User.objects.filter(pk=half["user"], is_active=True).first()
+        if user is not None and hmac.compare_digest(user.get_session_auth_hash(), half["password"]):
+            return user, half["by"]
+    raise Unauthenticated("auth.first_step", _("Sign in with your password first."))
+
+
+@sensitive_variables("code")
+def second_step(request: HttpRequest, code: str) -> User:
+    """Open the session of whoever has done the first step and types this code.
+
+    Raises `Unauthenticated`, `Throttled`.
+    """
+    user, by = half_signed_in(request)
+    origin = Origin.of(request, "page")
+    tries = Tries.of_code(request, origin.ip, user.username)
+    with origin.acting(actor_of(user)):
+        take_a_try(tries, "user.second_step", user)
+        try:
+            how = factors.take_code(user, code)
+        except Unauthenticated:
+            audit.record("user.second_step", user, outcome="failed")
+            raise
+    tries.succeeded()
+    open_session(request, user, f"{by}, {how}")
+    return user
+
+
+def second_step_by_passkey(request: HttpRequest, answer: str) -> User:
+    """The same by passkey. Raises `Unauthenticated` where no first step was done, `Invalid`, `Throttled`."""
+    user, by = half_signed_in(request)
+    origin = Origin.of(request, "page")
+    tries = Tries.of_code(request, origin.ip, user.username)
+    with origin.acting(actor_of(user)):
+        take_a_try(tries, "user.second_step", user)
+        try:
+            factors.take_passkey(request, answer, user)
+        except Invalid:
+            audit.record("user.second_step", user, outcome="failed", detail={"by": "passkey"})
+            raise
+    tries.succeeded()
+    open_session(request, user, f"{by}, passkey")
+    return user
+
+
+def sign_in_by_passkey(request: HttpRequest, answer: str) -> User:
+    """Open the session of whoever's passkey answers: device and PIN or finger, two factors in one.
+
+    Raises `Invalid`, the same for unknown passkeys, wrong answers and people who were deactivated; `Throttled`.
+    """
+    origin = Origin.of(request, "page")
+    tries = Tries.of_address(origin.ip)
+    with origin.acting(ANONYMOUS):
+        take_a_try(tries, "user.sign_in", Target("user", "", ""))
+        try:
+            user = factors.take_passkey(request, answer, None)
+        except Invalid:
+            audit.record("user.sign_in", Target("user", "", ""), outcome="failed", detail={"by": "passkey"})
+            raise
+    tries.succeeded()
+    open_session(request, user, "passkey")
     return user
 
 
@@ -75,6 +167,7 @@ def open_session(request: HttpRequest, user: User, by: str) -> None:
     with origin.acting(actor_of(user)), transaction.atomic():
         # Signing in over one's own old session is a new one.
         request.session.pop(BEGAN, None)
+        request.session.pop(_HALF, None)
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         request.session[IP], request.session[USER_AGENT] = origin.ip, origin.user_agent[:255]
         confirm(request)
@@ -104,6 +197,24 @@ def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
             raise Unauthenticated("auth.wrong", _("The password is wrong."))
     tries.succeeded()
     confirmed_again(request, user, "password")
+
+
+def sign_in_again_by(request: HttpRequest, user: User, *, code: str = "", answer: str = "") -> None:
+    """The same proof by a code or by a passkey. Raises `Unauthenticated`, `Invalid`, `Throttled`."""
+    origin = Origin.of(request, "page")
+    tries = Tries.of_code(request, origin.ip, user.username)
+    with origin.acting(actor_of(user)):
+        take_a_try(tries, "user.sign_in_again", user)
+        try:
+            if answer:
+                factors.take_passkey(request, answer, user)
+            else:
+                factors.take_code(user, code)
+        except (Unauthenticated, Invalid):
+            audit.record("user.sign_in_again", user, outcome="failed")
+            raise
+    tries.succeeded()
+    confirmed_again(request, user, "passkey" if answer else "code")
 
 
 def sign_out(request: HttpRequest) -> None:

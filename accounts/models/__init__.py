@@ -11,6 +11,7 @@ from accounts.models.audit_seal import (
     AuditVerification,
 )
 from accounts.models.credential import Credential, CredentialTest
+from accounts.models.factor import Factor, RecoveryCode
 from accounts.models.key import AccountKey, PlatformKey
 from accounts.models.link import TrustLink
 from accounts.models.session import KnownDevice, Session, Throttle
@@ -28,11 +29,13 @@ __all__ = [
     "AuditVerification",
     "Credential",
     "CredentialTest",
+    "Factor",
     "KnownDevice",
     "Language",
     "Outcome",
     "PlatformKey",
     "PlatformRole",
+    "RecoveryCode",
     "Session",
     "Theme",
     "Throttle",

@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import devices
-from accounts.actions import sessions
+from accounts import devices, passkeys
+from accounts.actions import factors, sessions
 from accounts.actions.sessions import SIGN_IN_ACTIONS, recent_sign_ins
 from accounts.actions.sign_in import actor_of
 from accounts.forms import EndSessionForm
@@ -31,6 +31,9 @@ def security(request: HttpRequest, user: User) -> HttpResponse:
     context: dict[str, Any] = {
         "person": user,
         "due": due(user),
+        "factors": factors.factors_of(user),
+        "codes_left": factors.codes_left(user),
+        "passkeys": passkeys.possible(request),
         "next": wanted_page(request),
         "sessions": [
             {

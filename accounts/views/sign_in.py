@@ -1,5 +1,7 @@
 """Signing in and out, and proving it again."""
 
+from urllib.parse import urlencode
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,21 +12,24 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import passkeys
+from accounts.actions import factors
 from accounts.actions import sign_in as actions
 from accounts.errors import Invalid, PortalError, Unauthenticated
-from accounts.forms import PasswordForm, SignInAgainForm, SignInForm
-from accounts.models import User
+from accounts.forms import CodeForm, PasskeyForm, PasswordForm, SignInAgainForm, SignInForm
+from accounts.models import Factor, User
 from accounts.problems import headers
 from accounts.standing import Due
 from accounts.throttle import Throttled
 from accounts.views.common import go_on, safe_next, signed_in, wanted_page
 
 
-def _shown(
+def shown(
     request: HttpRequest, template: str, form: forms.Form, error: PortalError | None, **context: object
 ) -> HttpResponse:
     """The form again, with what was wrong; a wait also in the header that programs read."""
     status = error.status if error is not None else 400 if form.errors else 200
+    context["wrong"] = error
     response = render(
         request, template, {"form": form, "next": wanted_page(request), **context}, status=status
     )
@@ -47,11 +52,70 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         try:
             user = actions.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
         except (Unauthenticated, Throttled) as error:
-            form.add_error(None, str(error))
+            wrong = error
+        else:
+            if user is None:
+                return to_second_step(wanted_page(request))
+            return go_on(request, user, wanted_page(request))
+    return shown(request, "accounts/sign_in.html", form, wrong, passkeys=passkeys.possible(request))
+
+
+def to_second_step(wanted: str) -> HttpResponse:
+    """Lead somebody who has done the first step to the second."""
+    query = f"?{urlencode({'next': wanted})}" if wanted else ""
+    return HttpResponseRedirect(reverse("accounts:second_step") + query)
+
+
+@sensitive_post_parameters("code", "credential")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    """Ask for the second factor of somebody who has just given the first. To the rest of the portal they are nobody."""
+    if isinstance(request.user, User):
+        return HttpResponseRedirect(safe_next(request, wanted_page(request)))
+    try:
+        user, _by = actions.half_signed_in(request)
+    except Unauthenticated:
+        return HttpResponseRedirect(reverse("accounts:sign_in"))
+    form, wrong = CodeForm(), None
+    if request.method == "POST":
+        answer = PasskeyForm(request.POST)
+        form = CodeForm(request.POST if "code" in request.POST else None)
+        try:
+            if answer.is_valid():
+                done = actions.second_step_by_passkey(request, answer.cleaned_data["credential"])
+                return go_on(request, done, wanted_page(request))
+            if form.is_valid():
+                done = actions.second_step(request, form.cleaned_data["code"])
+                return go_on(request, done, wanted_page(request))
+        except (Unauthenticated, Invalid, Throttled) as error:
+            wrong = error
+    kinds = {factor.kind for factor in factors.factors_of(user)}
+    options = None
+    if Factor.Kind.PASSKEY in kinds and passkeys.possible(request):
+        options = passkeys.begin_authentication(request, user)
+    context = {"app": Factor.Kind.TOTP in kinds, "options": options}
+    return shown(request, "accounts/second_step.html", form, wrong, **context)
+
+
+@sensitive_post_parameters("credential")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def passkey(request: HttpRequest) -> HttpResponse:
+    """Sign in with a passkey alone: the device asks for a PIN or a finger."""
+    if isinstance(request.user, User):
+        return HttpResponseRedirect(safe_next(request, wanted_page(request)))
+    form = PasskeyForm(request.POST if request.method == "POST" else None)
+    wrong: PortalError | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = actions.sign_in_by_passkey(request, form.cleaned_data["credential"])
+        except (Invalid, Throttled) as error:
             wrong = error
         else:
             return go_on(request, user, wanted_page(request))
-    return _shown(request, "accounts/sign_in.html", form, wrong)
+    options = passkeys.begin_authentication(request, None) if passkeys.possible(request) else None
+    return shown(request, "accounts/passkey.html", form, wrong, options=options)
 
 
 @never_cache
@@ -62,23 +126,36 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("accounts:sign_in"))
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code", "credential")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in(Due.SECOND_FACTOR)
 def sign_in_again(request: HttpRequest, user: User) -> HttpResponse:
-    """Ask who is there once more, before something dangerous."""
-    form = SignInAgainForm(request.POST if request.method == "POST" else None)
-    wrong: PortalError | None = None
-    if request.method == "POST" and form.is_valid():
+    """Ask who is there once more, before something dangerous: by password (a code where there is none) or passkey."""
+    by_password, wrong = user.has_usable_password(), None
+    form: forms.Form = SignInAgainForm() if by_password else CodeForm()
+    if request.method == "POST":
+        answer = PasskeyForm(request.POST)
+        given = request.POST if "password" in request.POST or "code" in request.POST else None
+        form = SignInAgainForm(given) if by_password else CodeForm(given)
         try:
-            actions.sign_in_again(request, user, form.cleaned_data["password"])
-        except (Unauthenticated, Throttled) as error:
-            form.add_error("password", str(error))
-            wrong = error if isinstance(error, Throttled) else None
-        else:
-            return HttpResponseRedirect(safe_next(request, wanted_page(request)))
-    return _shown(request, "accounts/sign_in_again.html", form, wrong)
+            if answer.is_valid():
+                actions.sign_in_again_by(request, user, answer=answer.cleaned_data["credential"])
+                return HttpResponseRedirect(safe_next(request, wanted_page(request)))
+            if form.is_valid():
+                if by_password:
+                    actions.sign_in_again(request, user, form.cleaned_data["password"])
+                else:
+                    actions.sign_in_again_by(request, user, code=form.cleaned_data["code"])
+                return HttpResponseRedirect(safe_next(request, wanted_page(request)))
+        except (Unauthenticated, Invalid, Throttled) as error:
+            wrong = error
+    kinds = {factor.kind for factor in factors.factors_of(user)}
+    options = None
+    if Factor.Kind.PASSKEY in kinds and passkeys.possible(request):
+        options = passkeys.begin_authentication(request, user)
+    context = {"options": options, "code": not by_password and Factor.Kind.TOTP in kinds}
+    return shown(request, "accounts/sign_in_again.html", form, wrong, **context)
 
 
 @sensitive_post_parameters("current", "password", "again")
@@ -95,7 +172,6 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
                 request, user, form.cleaned_data.get("current", ""), form.cleaned_data["password"]
             )
         except Throttled as error:
-            form.add_error(None, str(error))
             wrong = error
         except Invalid as error:
             for name, texts in error.data["errors"].items():
@@ -103,4 +179,4 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
         else:
             messages.success(request, _("Your password is changed. Other sessions of yours have ended."))
             return go_on(request, user, wanted_page(request))
-    return _shown(request, "accounts/set_password.html", form, wrong, forced=user.must_change_password)
+    return shown(request, "accounts/set_password.html", form, wrong, forced=user.must_change_password)

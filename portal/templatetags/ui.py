@@ -48,7 +48,7 @@ def theme_choice(context: Context) -> str:
 @register.simple_tag
 def portal_name() -> str:
     """The name of this installation, shown as its wordmark."""
-    return str(getattr(settings, "PORTAL_NAME", "MLOps Portal"))
+    return str(settings.PORTAL_NAME)
 
 
 @register.inclusion_tag("components/state.html")

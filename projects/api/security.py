@@ -1,14 +1,18 @@
-"""One's own sessions and tries to sign in: what /me/security/ shows, for the person's own browser only."""
+"""One's own sessions, second factors and tries to sign in: what /me/security/ shows, for one's own browser only."""
 
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import devices
-from accounts.actions import sessions
+from accounts.actions import factors, sessions
+from accounts.errors import Conflict
+from accounts.models import Factor
+from accounts.recent import require_recent
 from projects.doors.api import PersonalViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import QuerySerializer
@@ -102,3 +106,62 @@ class SignInViewSet(PersonalViewSet):
             for event in sessions.recent_sign_ins(self.person)
         ]
         return Response(SignInSerializer(shown, many=True).data)
+
+
+class FactorSerializer(serializers.Serializer[Any]):
+    """A second factor."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Factor.Kind.choices)
+    name = serializers.CharField()
+    confirmed_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class FactorsSerializer(serializers.Serializer[Any]):
+    """What is asked for beside the password."""
+
+    factors = FactorSerializer(many=True)
+    recovery_codes_left = serializers.IntegerField()
+
+
+class RecoveryCodesSerializer(serializers.Serializer[Any]):
+    """New recovery codes: shown in this answer, and never again."""
+
+    codes = serializers.ListField(child=serializers.CharField())
+
+
+class FactorViewSet(PersonalViewSet):
+    """One's own second factors. They are set up at /me/security/: that takes an app or a device at hand."""
+
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
+    serializer_class = FactorsSerializer
+    pagination_class = None  # type: ignore[assignment]  # a person's factors are few
+
+    @documented(operation_id="my_factors", summary="My second factors", responses={200: FactorsSerializer})
+    def retrieve(self, request: Request) -> Response:
+        shown = {
+            "factors": factors.factors_of(self.person),
+            "recovery_codes_left": factors.codes_left(self.person),
+        }
+        return Response(FactorsSerializer(shown).data)
+
+    @documented(
+        operation_id="my_factor_remove", summary="Take away one of my second factors", responses={204: None}
+    )
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        require_recent(request)
+        factors.remove_factor(self.person, pk)
+        return Response(status=204)
+
+    @documented(
+        operation_id="my_recovery_codes",
+        summary="Make new recovery codes",
+        request=None,
+        responses={201: RecoveryCodesSerializer},
+    )
+    def recovery_codes(self, request: Request) -> Response:
+        require_recent(request)
+        if self.person.second_factor_at is None:
+            raise Conflict("mfa.none", _("You have no second factor that recovery codes could stand in for."))
+        return Response({"codes": factors.make_recovery_codes(self.person)}, status=201)

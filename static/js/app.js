@@ -16,6 +16,7 @@ const modules = {
   "filters": () => import("./filters.js"),
   "choose": () => import("./choose.js"),
   "archive": () => import("./archive.js"),
+  "passkey": () => import("./passkey.js"),
   "try-endpoint": () => import("./try-endpoint.js"),
 };
 const started = new WeakSet();

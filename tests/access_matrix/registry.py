@@ -63,6 +63,12 @@ OPEN: dict[str, str] = {
     "accounts.views.profile.me": "signed in",
     "accounts.views.security.security": "signed in",
     "accounts.views.security.end_session": "signed in",
+    "accounts.views.sign_in.second_step": "half signed in",
+    "accounts.views.sign_in.passkey": "open",
+    "accounts.views.factors.authenticator_app": "signed in",
+    "accounts.views.factors.new_passkey": "signed in",
+    "accounts.views.factors.remove_factor": "signed in",
+    "accounts.views.factors.recovery_codes": "signed in",
     "django.views.i18n.set_language": "open",
     "drf_spectacular.views.SpectacularAPIView": "open",  # says what addresses there are, not what is in them
     "drf_spectacular.views.SpectacularSwaggerSplitView": "open",

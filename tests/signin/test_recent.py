@@ -60,7 +60,7 @@ def test_the_proof_is_the_password_and_gives_the_session_a_fresh_key(cast: Cast)
     before = client.session.session_key
     url = "/sign-in/again/?next=/me/"
     assert client.get(url).status_code == 200
-    assert client.post(url, {"password": "wrong wrong wrong"}).status_code == 400
+    assert client.post(url, {"password": "wrong wrong wrong"}).status_code == 401
     answer = client.post(url, {"password": PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, "/me/")
     assert client.session.session_key != before

@@ -193,4 +193,4 @@ def test_proving_it_again_has_an_end_of_tries_too(cast: Cast) -> None:
         client.post("/sign-in/again/", {"password": "wrong wrong wrong"}).status_code
         for _ in range(NAME_AND_ADDRESS.burst + 1)
     ]
-    assert codes == [400] * NAME_AND_ADDRESS.burst + [429]
+    assert codes == [401] * NAME_AND_ADDRESS.burst + [429]
