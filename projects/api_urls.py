@@ -64,6 +64,7 @@ _within = [
         LinkViewSet.as_view({"post": "open_requests", "delete": "close_requests"}),
         name="link_lending_code",
     ),
+    path("links/<uuid:pk>/check", LinkViewSet.as_view({"post": "check"}), name="link_check"),
     path("links/<uuid:pk>/reject", LinkViewSet.as_view({"post": "reject"}), name="link_reject"),
     path("links/<uuid:pk>", LinkViewSet.as_view({"get": "retrieve"}), name="link"),
     path("links/<uuid:pk>/approve", LinkViewSet.as_view({"post": "approve"}), name="link_approve"),

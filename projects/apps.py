@@ -7,7 +7,14 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.credentials.dependants import register_dependants
-        from projects import audit_verification, credential_tests, kinds, notifications, operations
+        from projects import (
+            audit_verification,
+            credential_tests,
+            kinds,
+            lease_checks,
+            notifications,
+            operations,
+        )
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
 
@@ -23,6 +30,7 @@ class ProjectsConfig(AppConfig):
             audit_verification.KIND, audit_verification.advance, label=_("Verification of the audit log")
         )
         notifications.register_notice(audit_verification.NOTICE, _("Audit log"))
+        operations.register(lease_checks.KIND, lease_checks.advance, label=_("Try of a lent credential"))
         register_dependants(webhooks)
         kinds.register()
         register_dependants(links)

@@ -10,7 +10,6 @@ people. A trigger of the table holds the transitions and who may make which.
 """
 
 import hashlib
-import json
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.actions.links import tell
 from accounts.audit import Actor, Target
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.ids import uuid7
@@ -67,21 +67,6 @@ def _borrower(grant: Grant) -> Account:
     return _own_account(
         grant, Account.Kind.GENERAL, _("Only a general account borrows. This is a trusted account.")
     )
-
-
-def tell(link_id: UUID, action: str, *, outcome: str = "ok", detail: dict[str, Any] | None = None) -> None:
-    """Record in the other party's log, in this transaction, what the account in scope has done."""
-    context = audit.current_context()
-    event = {
-        "id": str(uuid7()),
-        "at": timezone.now().isoformat(),
-        "action": action,
-        "outcome": outcome,
-        "via": context.via if context else "task",
-        "detail": detail or {},
-    }
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT link_tell(%s, %s::jsonb)", [link_id, json.dumps(event)])
 
 
 def terms_of(given: dict[str, Any]) -> Terms:

@@ -11,12 +11,15 @@ from rest_framework.response import Response
 from accounts.models import TrustLink
 from projects.actions import links
 from projects.doors.api import ProjectViewSet
-from projects.doors.schema import documented
-from projects.doors.strict import PageQuery, QuerySerializer
+from projects.doors.schema import IDEMPOTENCY_PARAMETER, documented
+from projects.doors.strict import PageQuery, QuerySerializer, idempotency_key
+from projects.lease_checks import submit_check
+from projects.serializers import OperationSerializer
 from projects.serializers.account import (
     ApprovalBody,
     ClaimBody,
     InvitationBody,
+    LeaseCheckBody,
     LendingCodeSerializer,
     LinkInvitedSerializer,
     LinkReasonBody,
@@ -39,6 +42,7 @@ class LinkViewSet(ProjectViewSet):
         "approve": "link.manage",
         "reject": "link.manage",
         "revoke": "link.manage",
+        "check": "link.manage",
     }
     queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": PageQuery}
     serializer_class = LinkSerializer
@@ -123,3 +127,18 @@ class LinkViewSet(ProjectViewSet):
     def revoke(self, request: Request, pk: UUID) -> Response:
         reason = self.body(LinkReasonBody)["reason"]
         return self._shown(links.revoke(self.grant, links.find_link(pk), reason))
+
+    @documented(
+        operation_id="link_check",
+        summary="Try a lent credential: a lease is taken for one request and forgotten",
+        request=LeaseCheckBody,
+        responses={202: OperationSerializer},
+        parameters=[IDEMPOTENCY_PARAMETER],
+    )
+    def check(self, request: Request, pk: UUID) -> Response:
+        credential = self.body(LeaseCheckBody)["credential"]
+        operation = submit_check(
+            self.grant, links.find_link(pk), credential, idempotency_key=idempotency_key(request)
+        )
+        shown = OperationSerializer(operation, context={"slug": self.grant.slug})
+        return Response(shown.data, status=status.HTTP_202_ACCEPTED)

@@ -129,3 +129,9 @@ class LendingCodeSerializer(serializers.Serializer[Any]):
     """The code for requests, shown only here."""
 
     code = serializers.CharField()
+
+
+class LeaseCheckBody(StrictSerializer):
+    """Which of the offered credentials to try."""
+
+    credential = serializers.UUIDField()

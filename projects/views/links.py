@@ -15,6 +15,7 @@ from projects.actions import links
 from projects.actions.links import LENDING_PREFIX, find_link
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
+from projects.lease_checks import submit_check
 from projects.link_forms import MAY, CodeForm, TermsForm
 from projects.permissions import Permission
 from projects.views.account import ENDED, AccountView
@@ -117,6 +118,14 @@ class LinkPage(ProjectView):
         }
         return self.page(request, "projects/link.html", context, status)
 
+    def _check(self, request: HttpRequest, grant: Grant, link: TrustLink) -> HttpResponse:
+        try:
+            credential = UUID(request.POST.get("credential", ""))
+        except ValueError:
+            return self._shown(request, link, 400)
+        operation = submit_check(grant, link, credential)
+        return HttpResponseRedirect(reverse("project:operation", args=[grant.slug, operation.pk]))
+
     def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
         return self._shown(request, find_link(pk))
 
@@ -135,6 +144,8 @@ class LinkPage(ProjectView):
                 attempt_or_say(request, Permission.LINK_MANAGE, lambda: links.reject(grant, link, reason))
             case "revoke":
                 attempt_or_say(request, Permission.LINK_MANAGE, lambda: links.revoke(grant, link, reason))
+            case "check":
+                return self._check(request, grant, link)
             case _:
                 return self._shown(request, link, 400)
         return HttpResponseRedirect(reverse("project:link", args=[grant.slug, pk]))

@@ -68,6 +68,7 @@ def kind(cast: Cast, project: Project) -> dict[str, Any]:
     f"{ME}links/<uuid:pk>",
     f"{ME}links/<uuid:pk>/revoke",
     f"{ME}links/<uuid:pk>/reject",
+    f"{ME}links/<uuid:pk>/check",
     f"{PAGE}settings/account/links/<uuid:pk>/",
 )
 def link(cast: Cast, project: Project) -> dict[str, Any]:
