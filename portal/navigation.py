@@ -85,6 +85,7 @@ PLATFORM: dict[str, tuple["_StrPromise", str, list[Item]]] = {
             Item(_("Usage"), "bar-chart", "usage/"),
             Item(_("Protection keys"), "shield-lock", "keys/"),
             Item(_("System"), "server", "system/"),
+            Item(_("Platform tokens"), "key", "tokens/"),
         ],
     ),
     PlatformRole.AUDITOR: (
@@ -95,6 +96,7 @@ PLATFORM: dict[str, tuple["_StrPromise", str, list[Item]]] = {
             Item(_("Monthly review"), "calendar3", "review/"),
             Item(_("Verify and receipts"), "shield-check", "verification/"),
             Item(_("Reports"), "file-earmark-text", "reports/"),
+            Item(_("Platform tokens"), "key", "tokens/"),
         ],
     ),
 }

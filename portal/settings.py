@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
         "RevisionStateEnum": "registry.models.endpoint.Revision.State",
         "DatasetVersionStateEnum": "registry.models.dataset.DatasetVersion.State",
         "RoleEnum": "projects.permissions.Role",
+        "PlatformRoleEnum": "accounts.models.user.PlatformRole",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

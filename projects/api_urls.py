@@ -10,6 +10,7 @@ from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
+from projects.api.platform_tokens import PlatformTokenViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
 from projects.api.security import FactorViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
@@ -129,6 +130,16 @@ urlpatterns = [
     path("me/factors/<uuid:pk>", FactorViewSet.as_view({"delete": "destroy"}), name="my_factor"),
     path("me/recovery-codes", FactorViewSet.as_view({"post": "recovery_codes"}), name="my_recovery_codes"),
     path("me/sign-ins", SignInViewSet.as_view({"get": "list"}), name="my_sign_ins"),
+    path(
+        "platform/tokens",
+        PlatformTokenViewSet.as_view({"get": "list", "post": "create"}),
+        name="platform_tokens",
+    ),
+    path(
+        "platform/tokens/<uuid:pk>",
+        PlatformTokenViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="platform_token",
+    ),
     path("projects", MyProjectsViewSet.as_view({"get": "list"}), name="projects"),
     path("projects/<slug:slug>", include(_project)),
     path("projects/<slug:slug>/", include(_within)),

@@ -9,12 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Account, Outcome
 from projects.permissions import Role
 
-LIFETIMES = [
-    (str(days * 24 * 3600), label)
-    for days, label in ((7, _("7 days")), (30, _("30 days")), (90, _("90 days")), (365, _("1 year")))
-]
-
-
 # Names of roles and what pages call them: a project has its own beside the built-in ones.
 Roles = Sequence[tuple[str, str]]
 
@@ -66,22 +60,6 @@ class ProjectForm(forms.Form):
     )
 
 
-class TokenForm(forms.Form):
-    """A token to make; the roles offered are those that do no more than the person's own."""
-
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=120,
-        help_text=_("Where it will be used, so that you know which one to revoke."),
-    )
-    role = forms.ChoiceField(label=_("Role"), choices=[])
-    lifetime = forms.TypedChoiceField(
-        label=_("Expires in"), choices=LIFETIMES, coerce=int, initial=LIFETIMES[2][0]
-    )
-
-    def __init__(self, roles: Roles, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self.fields["role"], roles)
 
 
 class AuditFilterForm(forms.Form):

@@ -11,7 +11,9 @@ from projects.views import (
     credentials,
     links,
     notifications,
+    platform_tokens,
     settings,
+    tokens,
 )
 
 app_name = "project"
@@ -30,8 +32,8 @@ _within = [
     path("settings/", settings.ProjectPage.as_view(), name="settings"),
     path("settings/members/", settings.MembersPage.as_view(), name="members"),
     path("settings/members/<uuid:pk>/", settings.MemberPage.as_view(), name="member"),
-    path("settings/tokens/", settings.TokensPage.as_view(), name="tokens"),
-    path("settings/tokens/<uuid:pk>/", settings.TokenPage.as_view(), name="token"),
+    path("settings/tokens/", tokens.TokensPage.as_view(), name="tokens"),
+    path("settings/tokens/<uuid:pk>/", tokens.TokenPage.as_view(), name="token"),
     path("settings/webhooks/", notifications.WebhooksPage.as_view(), name="webhooks"),
     path("settings/webhooks/<uuid:pk>/", notifications.WebhookPage.as_view(), name="webhook"),
     path("settings/account/", account.AccountPage.as_view(), name="account"),
@@ -66,9 +68,15 @@ _within = [
     path("settings/account/links/<uuid:pk>/", links.LinkPage.as_view(), name="link"),
 ]
 
+_tokens, _token = platform_tokens.PlatformTokensPage, platform_tokens.PlatformTokenPage
+
 urlpatterns = [
     path("approvals/", approvals.AllApprovalsPage.as_view(), name="approvals_all"),
     path("notifications/", notifications.NoticesPage.as_view(), name="notifications"),
     path("notifications/badge/", notifications.InboxBadge.as_view(), name="inbox_badge"),
     path("projects/<slug:slug>/", include(_within)),
+    path("platform/tokens/", _tokens.as_view(reader="admin"), name="platform_tokens"),
+    path("platform/tokens/<uuid:pk>/", _token.as_view(reader="admin"), name="platform_token"),
+    path("audit-room/tokens/", _tokens.as_view(reader="auditor"), name="auditor_tokens"),
+    path("audit-room/tokens/<uuid:pk>/", _token.as_view(reader="auditor"), name="auditor_token"),
 ]

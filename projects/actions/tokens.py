@@ -1,34 +1,39 @@
 """API tokens: made, shown once, revoked."""
 
-import secrets
 from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
+from accounts.crypto import pepper
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import User
+from projects import token_text
 from projects.doors.grant import Grant
-from projects.doors.identity import TOKEN_PREFIX, digest_of
 from projects.holdings import check_role, holding_of, role_permissions
-from projects.models import Token
+from projects.models import PlatformToken, Token
+from projects.networks import networks, within
 from projects.permissions import Permission, Role
 
 MAX_LIFETIME = timedelta(days=366)
 DEFAULT_LIFETIME = timedelta(days=90)
 
 
-def _make(token: Token) -> str:
-    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    token.digest = digest_of(text)
-    token.hint = text[: len(TOKEN_PREFIX) + 4]
+@sensitive_variables("text")
+def write_text(token: Token | PlatformToken) -> str:
+    """Give a new token its text, and the row what is kept of it; in a transaction."""
+    text = token_text.write(token.type, token.pk)
+    token.pepper_version, token.digest = pepper.peppered(text)
+    token.hint = text.rsplit("_", 2)[0]
     token.save(force_insert=True)
     return text
 
 
-def _check_lifetime(lifetime: timedelta) -> None:
+def check_lifetime(lifetime: timedelta) -> None:
+    """Raise `Invalid` for a token that would live too short or too long."""
     if not timedelta(minutes=1) <= lifetime <= MAX_LIFETIME:
         message = _("A token lives between one minute and 366 days.")
         raise Invalid("token.lifetime", message, errors={"expires": [message]})
@@ -40,11 +45,13 @@ def make_token(
     name: str,
     role: str,
     scopes: list[str] | None = None,
+    addresses: list[str] | None = None,
     lifetime: timedelta = DEFAULT_LIFETIME,
 ) -> tuple[Token, str]:
     """Make a token that acts as `user` in the project in scope; the second value is shown once and kept nowhere.
 
-    Raises `Invalid` for an unknown role or scope, a bad lifetime, or a role that may do more than the person's.
+    `addresses` are the networks that it may be used from, anywhere where there are none. Raises `Invalid` for an
+    unknown role or scope, a bad address or lifetime, or a role that may do more than the person's.
     """
     held = holding_of(user.pk)
     if held is None:
@@ -62,21 +69,23 @@ def make_token(
     if unknown:
         message = _("Unknown scopes: %(scopes)s.") % {"scopes": ", ".join(unknown)}
         raise Invalid("token.scopes", message, errors={"scopes": [message]})
-    _check_lifetime(lifetime)
+    check_lifetime(lifetime)
     token = Token(
         user=user,
         name=name,
         role=role,
         scopes=sorted(set(scopes or [])),
+        addresses=networks(addresses or []),
         expires_at=timezone.now() + lifetime,
     )
-    text = _make(token)
+    text = write_text(token)
     audit.record(
         "token.create",
         token,
         detail={
             "role": role,
             "scopes": token.scopes,
+            "addresses": token.addresses,
             "expires_at": token.expires_at.isoformat(),
             "user": user.username,
         },
@@ -91,11 +100,12 @@ def create_token(
     name: str,
     role: str = "",
     scopes: list[str] | None = None,
+    addresses: list[str] | None = None,
     lifetime: timedelta = DEFAULT_LIFETIME,
 ) -> tuple[Token, str]:
     """Make a token for the person behind `grant`, who gets no more by it than what called: a token that makes
-    tokens does not grow, nor outlive itself. `role` is the grant's own unless told. Raises as `make_token` does, and
-    `Forbidden`.
+    tokens does not grow, nor outlive itself, nor reach further. `role` is the grant's own unless told. Raises as
+    `make_token` does, and `Forbidden`.
     """
     role = role or grant.role
     wanted = set(role_permissions(role))
@@ -110,9 +120,11 @@ def create_token(
         )
     if grant.token_id is not None:
         # Else whoever finds a token of an hour has one of a year.
-        left = Token.objects.get(pk=grant.token_id).expires_at - timezone.now()
+        parent = Token.objects.get(pk=grant.token_id)
+        left = parent.expires_at - timezone.now()
         lifetime = min(lifetime, left - timedelta(seconds=1))  # the new one's time begins a moment later
-    return make_token(user, name=name, role=role, scopes=scopes, lifetime=lifetime)
+        addresses = within(networks(addresses or []), parent.addresses)
+    return make_token(user, name=name, role=role, scopes=scopes, addresses=addresses, lifetime=lifetime)
 
 
 def mint_run_token(
@@ -140,7 +152,7 @@ def mint_run_token(
         run_id=run_id,
         expires_at=timezone.now() + lifetime,
     )
-    text = _make(token)
+    text = write_text(token)
     audit.record("token.mint", token, detail={"purpose": purpose, "workload": str(workload_id)})
     return text
 

@@ -1,9 +1,12 @@
 """API tokens: listed without what makes them tokens, made once, revoked."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import Case, Exists, OuterRef, QuerySet, When
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.request import Request
@@ -16,17 +19,35 @@ from projects.doors.api import ProjectViewSet
 from projects.doors.grant import Grant
 from projects.doors.schema import documented
 from projects.doors.strict import QuerySerializer
-from projects.models import Token
+from projects.models import Membership, Token
 from projects.permissions import Permission
 from projects.serializers import TokenBody, TokenMadeSerializer, TokenQuery, TokenSerializer
 
 
+def tokens_seen(grant: Grant, *, everybody: bool = False, leavers: bool = False) -> QuerySet[Token]:
+    """The project's tokens: the caller's own, or, with `token.manage`, everybody's, workloads' among them.
+
+    Each knows whether its person is a `leaver`: no member any more, or closed out altogether. `leavers` keeps those
+    that would still open something if they came back. Raises `Forbidden`.
+    """
+    members = Membership.objects.filter(user=OuterRef("user"), account=OuterRef("account")).exclude(
+        expires_at__lte=Now()
+    )
+    rows: QuerySet[Any] = Token.objects.select_related("user").annotate(
+        leaver=Case(When(user__is_active=False, then=True), default=~Exists(members))
+    )
+    if not everybody:
+        return rows.filter(user_id=grant.user_id, purpose=Token.Purpose.USER)
+    grant.require(Permission.TOKEN_MANAGE)
+    if leavers:
+        return rows.filter(leaver=True, revoked_at=None, expires_at__gt=timezone.now())
+    return rows
+
+
 def find_token(pk: UUID, grant: Grant) -> Token:
     """Return one of the caller's tokens, or anybody's for who may manage them; raises `NotFound`."""
-    rows = Token.objects.select_related("user").filter(pk=pk)
-    if not grant.can(Permission.TOKEN_MANAGE):
-        rows = rows.filter(user_id=grant.user_id)
-    token: Token | None = rows.first()
+    rows = tokens_seen(grant, everybody=grant.can(Permission.TOKEN_MANAGE))
+    token: Token | None = rows.filter(pk=pk).first()
     if token is None:
         raise NotFound("token.not_found", _("There is no such token."))
     return token
@@ -46,11 +67,7 @@ class TokenViewSet(ProjectViewSet):
 
     @documented(operation_id="tokens_list", summary="My tokens, or everybody's")
     def list(self, request: Request) -> Response:
-        rows = Token.objects.select_related("user")
-        if self.query["all"]:
-            self.grant.require(Permission.TOKEN_MANAGE)
-        else:
-            rows = rows.filter(user_id=self.grant.user_id, purpose=Token.Purpose.USER)
+        rows = tokens_seen(self.grant, everybody=self.query["all"], leavers=self.query["leavers"])
         return self.listed(rows, TokenSerializer)
 
     @documented(operation_id="token_read", summary="A token")
@@ -72,8 +89,10 @@ class TokenViewSet(ProjectViewSet):
             name=body["name"],
             role=body.get("role", ""),
             scopes=body.get("scopes"),
+            addresses=body.get("addresses"),
             lifetime=timedelta(seconds=seconds) if seconds else DEFAULT_LIFETIME,
         )
+        token.leaver = False  # type: ignore[attr-defined]  # who has just made one is there
         made = TokenMadeSerializer(token, context={"text": text})
         return Response(made.data, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 

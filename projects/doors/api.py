@@ -32,7 +32,7 @@ class PortalAuthentication(BaseAuthentication):
     """`Authorization: Bearer mlp_…`, else the browser's session with Django's CSRF check."""
 
     def authenticate(self, request: Request) -> tuple[Any, Identity] | None:
-        identity = by_header(request.headers.get("Authorization", ""))
+        identity = by_header(request.headers.get("Authorization", ""), Origin.of(request._request, "api"))
         if identity is not None:
             return None, identity
         user = getattr(request._request, "user", None)

@@ -73,6 +73,11 @@ class AsgiRequest:
         self.started = False
         self.finished = False
 
+    def origin(self, via: str) -> Origin:
+        """From where it came; behind a trusted proxy the server has put the client's own address here."""
+        client = self.scope.get("client") or ("", 0)
+        return Origin(via, self.request_id, client[0] or "", self.headers.get("user-agent", ""))
+
     @property
     def query(self) -> dict[str, str]:
         """The query's parameters; the last value of a repeated one."""
@@ -185,7 +190,7 @@ def _nothing(_request: HttpRequest) -> HttpResponse:
 
 def identify(request: AsgiRequest) -> Identity:
     """Find out who asks, by token or by session; a session's unsafe request needs Django's CSRF token too."""
-    found = by_header(request.headers.get("authorization", ""))
+    found = by_header(request.headers.get("authorization", ""), request.origin("api"))
     if found is not None:
         return found
     cookies = _cookies(request)
@@ -297,8 +302,7 @@ class ProjectApp:
         return found
 
     def _origin(self, request: AsgiRequest) -> Origin:
-        client = request.scope.get("client") or ("", 0)
-        return Origin(self.via, request.request_id, client[0] or "", request.headers.get("user-agent", ""))
+        return request.origin(self.via)
 
     def _authorize(self, request: AsgiRequest, slug: str, permission: str, kwargs: dict[str, str]) -> Grant:
         # The body has not been read yet: what comes after is recorded by `admit` or by the action itself.

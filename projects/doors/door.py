@@ -8,12 +8,10 @@ Another tenant's project and one that does not exist are the same 404.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -29,7 +27,6 @@ from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 INSUFFICIENT_PRIVILEGE = "42501"
-_TOKEN_TOUCH = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +101,13 @@ def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] |
     raise project_not_found(slug)
 
 
-def _token_grant(identity: Identity, slug: str, via: str) -> Grant:
-    token = identity.token
-    assert token is not None
+def _token_grant(identity: Identity, token: Token, slug: str, via: str) -> Grant:
     with scope(token.account_id):
         project = Project.objects.select_related("account").get()
         if project.slug != slug:
             raise project_not_found(slug)
         _check_state(project.account.state)
         permissions = token_permissions(token, holding_of(token.user_id))
-        if token.last_used_at is None or timezone.now() - token.last_used_at > _TOKEN_TOUCH:
-            Token.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
     return Grant(
         identity.actor,
         token.user_id,
@@ -150,7 +143,9 @@ def resolve(identity: Identity, slug: str, via: str, known: list[Entrance] | Non
         raise sign_in_first()
     if identity.user is not None:
         return _user_grant(identity, slug, via, known)
-    return _token_grant(identity, slug, via)
+    if identity.token is None:  # the platform's tokens enter no project
+        raise project_not_found(slug)
+    return _token_grant(identity, identity.token, slug, via)
 
 
 def _record_refusal(

@@ -1,6 +1,7 @@
 """The one way into the platform itself: who holds which platform role, in which scope they read, and the record.
 
-I can call for the platform when my platform role is among those that the action declares. To everybody else no
+I can call for the platform when my platform role is among those that the action declares; a platform token calls as its
+person, as long as they have the role that they made it in. A project's token does not count here. To everybody else no
 address of the platform exists: one 404, whatever was asked, and a record of the attempt.
 """
 
@@ -31,6 +32,12 @@ class PlatformGrant:
     role: str
     via: str
     token_id: UUID | None = None
+    read_only: bool = False
+
+    def require_writing(self) -> None:
+        """Raise `Forbidden` for a token that may only read."""
+        if self.read_only:
+            raise Forbidden("token.read_only", _("This platform token may only read."))
 
 
 def nothing_here() -> NotFound:
@@ -42,10 +49,11 @@ def resolve_platform(identity: Identity, roles: tuple[str, ...], via: str) -> Pl
     """Resolve who asks to a platform grant; raises `Unauthenticated` for nobody, `NotFound` without the role."""
     if identity.anonymous:
         raise sign_in_first()
-    user = identity.user
+    user = None if identity.token is not None else identity.person
     if user is None or user.platform_role not in roles:
         raise nothing_here()
-    return PlatformGrant(identity.actor, user.pk, user.platform_role, via)
+    read_only = identity.platform_token is not None and identity.platform_token.read_only
+    return PlatformGrant(identity.actor, user.pk, user.platform_role, via, identity.token_id, read_only)
 
 
 def _record_refusal(action: str, error: Exception, path: str) -> None:
@@ -78,6 +86,7 @@ def open_platform(
                 with platform_scope(grant.role):
                     yield grant
             else:
+                grant.require_writing()
                 with transaction.atomic():
                     yield grant
                     if context.recorded == 0:

@@ -9,7 +9,8 @@ from projects.models.notification import (
     Webhook,
 )
 from projects.models.operation import TERMINAL, Operation, OperationLog, State
-from projects.models.project import Membership, Project, Token
+from projects.models.project import Membership, Project
+from projects.models.token import PlatformToken, Token
 
 __all__ = [
     "TERMINAL",
@@ -23,6 +24,7 @@ __all__ = [
     "Operation",
     "OperationLog",
     "PermissionGrant",
+    "PlatformToken",
     "Project",
     "State",
     "Token",

@@ -16,6 +16,12 @@ from projects.serializers.project import (
     ProjectSerializer,
     RoleBody,
     RoleTableSerializer,
+)
+from projects.serializers.token import (
+    PlatformTokenBody,
+    PlatformTokenMadeSerializer,
+    PlatformTokenQuery,
+    PlatformTokenSerializer,
     TokenBody,
     TokenMadeSerializer,
     TokenQuery,
@@ -34,6 +40,10 @@ __all__ = [
     "OperationSerializer",
     "PlatformAuditEventSerializer",
     "PlatformAuditQuery",
+    "PlatformTokenBody",
+    "PlatformTokenMadeSerializer",
+    "PlatformTokenQuery",
+    "PlatformTokenSerializer",
     "ProjectBody",
     "ProjectSerializer",
     "RoleBody",

@@ -1,14 +1,12 @@
-"""The project itself, its members and its tokens."""
+"""The project itself and its members."""
 
-from datetime import timedelta
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.models import Account, PlatformRole
-from projects.doors.strict import PageQuery, StrictSerializer
-from projects.models import Membership, Project, Token
-from projects.permissions import Permission
+from projects.doors.strict import StrictSerializer
+from projects.models import Membership, Project
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -105,72 +103,3 @@ class MemberBody(RoleBody):
 
     username = serializers.CharField(max_length=64)
     expires_at = serializers.DateTimeField(required=False, help_text="The membership ends by itself then.")
-
-
-class TokenSerializer(serializers.ModelSerializer[Token]):
-    """A token without what makes it one."""
-
-    username = serializers.CharField(source="user.username", read_only=True)
-    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
-    usable = serializers.BooleanField(read_only=True)
-
-    class Meta:
-        model = Token
-        fields = (
-            "id",
-            "name",
-            "purpose",
-            "username",
-            "role",
-            "scopes",
-            "hint",
-            "usable",
-            "created_at",
-            "expires_at",
-            "revoked_at",
-            "last_used_at",
-        )
-        read_only_fields = fields
-
-
-class TokenMadeSerializer(TokenSerializer):
-    """A token with its text, which is shown only here."""
-
-    token = serializers.SerializerMethodField()
-
-    class Meta(TokenSerializer.Meta):
-        fields = (*TokenSerializer.Meta.fields, "token")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
-
-    def get_token(self, token: Token) -> str:
-        """The token itself: keep it, it is not shown again."""
-        return str(self.context["text"])
-
-
-class TokenBody(StrictSerializer):
-    """A token to make for oneself."""
-
-    name = serializers.CharField(max_length=120)
-    role = serializers.CharField(
-        max_length=32, required=False, help_text="At most the caller's own role, which is the default."
-    )
-    scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=[(p.value, p.value) for p in Permission]),
-        required=False,
-        max_length=len(Permission),
-        help_text="Cuts the role down to these permissions; all of the role's where absent.",
-    )
-    expires_in = serializers.IntegerField(
-        required=False,
-        min_value=60,
-        max_value=int(timedelta(days=366).total_seconds()),
-        help_text="Seconds until it expires, 90 days unless told.",
-    )
-
-
-class TokenQuery(PageQuery):
-    """Which tokens to list."""
-
-    all = serializers.BooleanField(
-        required=False, default=False, help_text="Everybody's tokens; needs the permission token.manage."
-    )

@@ -1,6 +1,6 @@
-"""Members with the table of permissions, and tokens."""
+"""Members with the table of permissions, and the project's name."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,16 +11,14 @@ from django.utils.translation import gettext as _
 
 from projects.actions.members import add_member, change_role, remove_member
 from projects.actions.project import update_project
-from projects.actions.tokens import create_token, revoke_token
 from projects.api.project import find_member
-from projects.api.tokens import find_token
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
-from projects.forms import MemberForm, ProjectForm, RoleForm, TokenForm
-from projects.holdings import role_names, role_permissions
-from projects.models import Membership, Project, Token
+from projects.forms import MemberForm, ProjectForm, RoleForm
+from projects.holdings import role_names
+from projects.models import Membership, Project
 from projects.permissions import Permission, Role, permissions_of
-from projects.views.common import attempt, attempt_or_say, page_of
+from projects.views.common import attempt, attempt_or_say
 
 
 def end_of_day(day: date | None) -> datetime | None:
@@ -111,62 +109,3 @@ class ProjectPage(ProjectView):
             messages.success(request, _("Saved."))
             return HttpResponseRedirect(reverse("project:settings", args=[grant.slug]))
         return self.page(request, "projects/settings.html", {"form": form, "project": project}, 400)
-
-
-class TokensPage(ProjectView):
-    """One's own tokens; a new one is shown on the page that made it, and nowhere else."""
-
-    actions: ClassVar[dict[str, str]] = {"get": "token.use", "post": "token.use"}
-
-    def _form(self, grant: Grant, data: Any = None) -> TokenForm:
-        roles = [(role, label) for role, label in role_names() if role_permissions(role) <= grant.permissions]
-        return TokenForm(roles, data, initial={"role": grant.role})
-
-    def _shown(
-        self, request: HttpRequest, form: TokenForm, status: int = 200, **context: Any
-    ) -> HttpResponse:
-        everybody = self.grant.can(Permission.TOKEN_MANAGE) and request.GET.get("all") == "1"
-        rows = Token.objects.select_related("user")
-        if not everybody:
-            rows = rows.filter(user_id=self.grant.user_id, purpose=Token.Purpose.USER)
-        context |= page_of(request, rows)
-        context |= {
-            "form": form,
-            "everybody": everybody,
-            "api_url": f"/api/v1/projects/{self.grant.slug}/tokens",
-        }
-        response = self.page(request, "projects/tokens.html", context, status)
-        response["Cache-Control"] = "no-store"
-        return response
-
-    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        return self._shown(request, self._form(grant))
-
-    def post(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        form = self._form(grant, request.POST)
-        if form.is_valid():
-            wanted = form.cleaned_data
-            made = attempt(
-                form,
-                lambda: create_token(
-                    grant,
-                    self.user,
-                    name=wanted["name"],
-                    role=wanted["role"],
-                    lifetime=timedelta(seconds=wanted["lifetime"]),
-                ),
-            )
-            if made is not None:
-                return self._shown(request, self._form(grant), 200, made=made[0], text=made[1])
-        return self._shown(request, form, 400)
-
-
-class TokenPage(ProjectView):
-    """Revokes one token."""
-
-    actions: ClassVar[dict[str, str]] = {"post": "token.use"}
-
-    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
-        token = find_token(pk, grant)
-        attempt_or_say(request, Permission.TOKEN_USE, lambda: revoke_token(token, grant))
-        return HttpResponseRedirect(reverse("project:tokens", args=[grant.slug]))

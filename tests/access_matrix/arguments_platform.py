@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from accounts import audit
 from accounts.models import AuditEvent
+from projects.actions.platform_tokens import make_platform_token
 from projects.models import Project
 from tests.access_matrix.registry import arguments
 from tests.cast import Cast
@@ -17,6 +19,26 @@ arguments(f"{PLATFORM}accounts", body={"name": "Initech", "kind": "general", "ow
 @arguments(f"{PLATFORM}accounts/<uuid:pk>")
 def account(cast: Cast, project: Project) -> dict[str, Any]:
     return {"pk": project.pk}
+
+
+@arguments(f"{PLATFORM}tokens", body={"name": "ci"})
+def nothing(cast: Cast, project: Project) -> dict[str, Any]:
+    return {}
+
+
+def token(cast: Cast, project: Project) -> dict[str, Any]:
+    """root's, which an auditor does not see."""
+    with audit.acting_as(audit.SYSTEM, via="command"):
+        return {"pk": make_platform_token(cast.root, name="ci")[0].pk}
+
+
+arguments(f"{PLATFORM}tokens/<uuid:pk>", "/platform/tokens/<uuid:pk>/", also={"*": "admin"})(token)
+
+
+@arguments("/audit-room/tokens/<uuid:pk>/")
+def auditors_token(cast: Cast, project: Project) -> dict[str, Any]:
+    with audit.acting_as(audit.SYSTEM, via="command"):
+        return {"pk": make_platform_token(cast.audrey, name="ci")[0].pk}
 
 
 @arguments(f"{PLATFORM}audit-events/<uuid:pk>")

@@ -12,7 +12,9 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from accounts import audit
 from accounts.tenancy import scope
+from projects.actions.platform_tokens import make_platform_token
 from projects.actions.tokens import mint_run_token
 from projects.models import Token
 from projects.permissions import RUN_PERMISSIONS, permissions_of
@@ -73,6 +75,11 @@ def everybody(cast: Cast) -> list[Caller]:
         callers.append(Caller(label, token=text, broken_token=True))
     elsewhere = cast.token("charlie", project=cast.globex)[1]
     callers.append(Caller("token of another account", token=elsewhere))
+    for name in ("root", "audrey"):
+        with audit.acting_as(audit.SYSTEM, via="command"):
+            _row, text = make_platform_token(cast.people[name], name=f"{name}'s")
+        role = cast.people[name].platform_role
+        callers.append(Caller(f"platform token of an {role}", token=text, platform_role=role))
     return callers
 
 

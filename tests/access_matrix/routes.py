@@ -36,6 +36,12 @@ class Route:
         """The declared methods, each with its permission ("" where the door asks for none)."""
         return dict(self.actions)
 
+    @property
+    def reader(self) -> str:
+        """The platform role that a platform page is for."""
+        given = getattr(self.view, "view_initkwargs", {}).get("reader")
+        return str(given or getattr(getattr(self.view, "view_class", None), "reader", ""))
+
     def arguments(self) -> list[tuple[str, str]]:
         """Path arguments as (converter, name), without the project's slug."""
         found = re.findall(r"<(?:(\w+):)?(\w+)>|{(\w+)}", self.template)

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.audit import Target
+from projects import token_text
 from projects.models import Operation
 from projects.operations import submit
 from projects.operations.log import append
@@ -134,9 +135,7 @@ def test_a_token_is_on_the_page_that_made_it_and_on_no_other(cast: Cast) -> None
     made = client.post(url, {"name": "laptop", "role": "scientist", "lifetime": str(7 * 24 * 3600)})
     assert made.status_code == 200
     assert "no-store" in made["Cache-Control"]
-    import re
-
-    found = re.search(r"mlp_[A-Za-z0-9_-]{43}", made.content.decode())
+    found = token_text.PATTERN.search(made.content.decode())
     assert found
     assert found[0] not in client.get(url).content.decode()
     assert (
