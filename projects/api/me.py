@@ -2,35 +2,29 @@
 
 from typing import ClassVar
 
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import Forbidden
 from accounts.models import User
-from projects.doors.api import SignedInViewSet
+from projects.doors.api import PERSONS_BEARERS, SignedInViewSet
 from projects.doors.door import entrances
 from projects.doors.identity import Identity, sign_in_first
 from projects.doors.schema import documented
 from projects.doors.strict import QuerySerializer
-from projects.models import Token
 from projects.serializers import MeSerializer, MyProjectSerializer
 
 
 def person_behind(identity: Identity) -> User:
-    """Return the signed-in person, or the one behind their token; raises `Unauthenticated` for nobody, and
-    `Forbidden` for a workload: code in a job need not know on whose behalf it runs.
-    """
+    """Return the signed-in person, or the one behind their token; raises `Unauthenticated` for nobody."""
     if identity.person is None:
         raise sign_in_first()
-    if identity.token is not None and identity.token.purpose != Token.Purpose.USER:
-        raise Forbidden("token.workload", _("A workload's token says nothing about the person it runs for."))
     return identity.person
 
 
 class MeViewSet(SignedInViewSet):
     """Who calls."""
 
+    bearers: ClassVar[frozenset[str]] = PERSONS_BEARERS
     queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
     serializer_class = MeSerializer
 
@@ -53,6 +47,7 @@ class MeViewSet(SignedInViewSet):
 class MyProjectsViewSet(SignedInViewSet):
     """The projects that the caller may enter: a person's own, a token's one, a platform token's none."""
 
+    bearers: ClassVar[frozenset[str]] = PERSONS_BEARERS
     queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
     serializer_class = MyProjectSerializer
     pagination_class = None  # type: ignore[assignment]  # a person's projects are few
@@ -62,6 +57,5 @@ class MyProjectsViewSet(SignedInViewSet):
         identity = self.identity(request)
         found = entrances(person_behind(identity).pk)
         if identity.bearer is not None:
-            own = identity.token.account_id if identity.token is not None else None
-            found = [entrance for entrance in found if entrance.account_id == own]
+            found = [entrance for entrance in found if entrance.account_id == identity.token_account]
         return Response(MyProjectSerializer(found, many=True).data)

@@ -26,6 +26,10 @@ from projects.doors.pagination import PortalCursorPagination
 from projects.doors.platform import PlatformGrant, open_platform
 from projects.doors.schema import PortalSchema
 from projects.doors.strict import NoQuery, QuerySerializer, read_query
+from projects.models import PlatformToken, Token
+
+# A person's own tokens.
+PERSONS_BEARERS = frozenset({Token.Purpose.USER.value, PlatformToken.type})
 
 
 class PortalAuthentication(BaseAuthentication):
@@ -91,7 +95,13 @@ class DoorViewSet(viewsets.GenericViewSet[Any]):
 
 
 class SignedInViewSet(DoorViewSet):
-    """What belongs to the caller and to no project: their own profile, the list of their projects."""
+    """What belongs to the caller and to no project: their own profile, the list of their projects.
+
+    `bearers` are the types of tokens that may ask. Those of workloads never: code in a job need not know on whose
+    behalf it runs. A platform token opens what belongs to the person only where that says nothing of any project.
+    """
+
+    bearers: ClassVar[frozenset[str]] = frozenset({Token.Purpose.USER.value})
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         origin = Origin.of(request, "api")
@@ -107,7 +117,10 @@ class SignedInViewSet(DoorViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.audit_context.actor = self.identity(request).actor
+        identity = self.identity(request)
+        self.audit_context.actor = identity.actor
+        if identity.bearer is not None and identity.bearer.type not in self.bearers:
+            raise Forbidden("token.type", _("This is for people: a token of this type may not ask for it."))
         self.parse_query(request)
 
 
@@ -233,6 +246,7 @@ class PlatformViewSet(DeclaredViewSet):
 
 
 __all__ = [
+    "PERSONS_BEARERS",
     "DoorViewSet",
     "PersonalViewSet",
     "PlatformViewSet",

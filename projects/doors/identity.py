@@ -43,6 +43,11 @@ class Identity:
         return None if self.bearer is None else self.bearer.pk
 
     @property
+    def token_account(self) -> UUID | None:
+        """The account that a project's token belongs to."""
+        return None if self.token is None else self.token.account_id
+
+    @property
     def person(self) -> User | None:
         """The signed-in person, or the one behind the token."""
         return self.user if self.bearer is None else self.bearer.user

@@ -38,6 +38,11 @@ class Caller:
     platform_role: str = ""
 
     @property
+    def type(self) -> str:
+        """What the token's text calls itself."""
+        return self.token.split("_")[1]
+
+    @property
     def signed_in(self) -> bool:
         """Whether a page knows who this is: pages do not read tokens."""
         return self.client is not None

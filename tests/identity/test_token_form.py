@@ -229,7 +229,7 @@ def test_a_workloads_token_learns_nothing_of_its_person(cast: Cast, purpose: str
     assert text.startswith(f"mlp_{purpose}_")
     for url in ("/api/v1/me", "/api/v1/projects"):
         answer = Client().get(url, HTTP_AUTHORIZATION=f"Bearer {text}")
-        assert (answer.status_code, answer.json()["code"]) == (403, "token.workload")
+        assert (answer.status_code, answer.json()["code"]) == (403, "token.type")
         assert "sam" not in answer.content.decode()
 
 
