@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from accounts.errors import Invalid, NotFound
 from projects.api.operations import find_operation
 from projects.doors.asgi import AsgiRequest, ProjectApp
 from projects.doors.grant import Grant
+from projects.doors.limits import open_stream
 from projects.operations import log as operation_log
 from projects.serializers.operation import described
 
@@ -98,6 +100,16 @@ class OperationWait(ProjectApp):
             operation = find_operation(pk)
             return operation.finished, described(operation, grant.slug)
 
+        with open_stream(grant) if deadline > time.monotonic() else nullcontext():
+            await self._wait(request, grant, look, deadline)
+
+    async def _wait(
+        self,
+        request: AsgiRequest,
+        grant: Grant,
+        look: Callable[[], tuple[bool, dict[str, Any]]],
+        deadline: float,
+    ) -> None:
         async with _Leaving(request) as leaving:
             while True:
                 finished, shown = await self.in_scope(request, grant, look)
@@ -137,7 +149,8 @@ class FollowApp(ProjectApp):
             "cache-control": "no-store",
             "x-accel-buffering": "no",
         }
-        await request.respond(200, headers, self._events(request, grant, first, int(given), kwargs))
+        with open_stream(grant):
+            await request.respond(200, headers, self._events(request, grant, first, int(given), kwargs))
 
     async def _events(
         self,

@@ -4,11 +4,11 @@ Resolve, audit and commit come first; bytes flow afterwards, outside every trans
 tenant's scope for one short piece of synchronous work in a thread.
 """
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, ClassVar, ParamSpec, TypeVar
-from urllib.parse import parse_qs
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -21,157 +21,22 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.errors import Forbidden, Invalid, MethodNotAllowed, PortalError, TooLarge
-from accounts.ids import uuid7
-from accounts.problems import CONTENT_TYPE, DATABASE_AWAY, database_away, problem
-from accounts.problems import headers as problem_headers
+from accounts.audit import Target
+from accounts.errors import Forbidden, MethodNotAllowed, NotFound, PortalError, Unauthenticated
+from accounts.problems import DATABASE_AWAY, database_away
 from accounts.sessions import SessionStore
 from accounts.tenancy import scope
-from projects.doors.door import SAFE_METHODS, open_door
+from projects.doors.door import SAFE_METHODS, open_door, resolve
+from projects.doors.exchange import AsgiRequest, ClientGone, Receive, Scope, Send
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_header, by_session, first_things_first
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# How long somebody who has lost the right to an exchange that is under way may go on with it.
+RECHECK_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
-
-
-class ClientGone(Exception):
-    """The client closed the connection; there is nobody left to answer."""
-
-
-def _pairs(headers: Mapping[str, str] | list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    if isinstance(headers, list):
-        return headers
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-class AsgiRequest:
-    """One HTTP exchange: the request's head, its body as a stream, and a way to answer."""
-
-    def __init__(self, scope_: Scope, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self.scope = scope_
-        self.method: str = scope_["method"]
-        self.path: str = scope_["path"]
-        self.raw_path: bytes = scope_.get("raw_path") or self.path.encode()
-        self.query_string: bytes = scope_.get("query_string", b"")
-        self.headers: dict[str, str] = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope_["headers"]
-        }
-        given = self.headers.get("x-request-id", "")
-        self.request_id = (
-            given
-            if given.isascii() and given.replace("-", "").isalnum() and len(given) <= 64
-            else uuid7().hex
-        )
-        self.started = False
-        self.finished = False
-
-    def origin(self, via: str) -> Origin:
-        """From where it came; behind a trusted proxy the server has put the client's own address here."""
-        client = self.scope.get("client") or ("", 0)
-        return Origin(via, self.request_id, client[0] or "", self.headers.get("user-agent", ""))
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query's parameters; the last value of a repeated one."""
-        return {name: values[-1] for name, values in parse_qs(self.query_string.decode("latin-1")).items()}
-
-    @property
-    def content_length(self) -> int | None:
-        """The declared size of the body in bytes; raises `Invalid` for nonsense."""
-        text = self.headers.get("content-length")
-        if text is None:
-            return None
-        if not text.isdigit():
-            raise Invalid("request.content_length", _("Content-Length is not a number."))
-        return int(text)
-
-    async def body(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; raises `ClientGone` where it breaks off."""
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            more = message.get("more_body", False)
-            if chunk := message.get("body", b""):
-                yield chunk
-
-    async def read(self, limit: int) -> bytes:
-        """Read a whole body of at most `limit` bytes; raises `TooLarge`."""
-        parts = bytearray()
-        async for chunk in self.body():
-            parts += chunk
-            if len(parts) > limit:
-                raise TooLarge(
-                    "request.too_large", _("The body is larger than %(limit)s bytes.") % {"limit": limit}
-                )
-        return bytes(parts)
-
-    async def disconnected(self) -> None:
-        """Return once the client has gone; for answers that wait, after the body has been read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            continue
-
-    async def json(self, limit: int = 1 << 20) -> Any:
-        """Read a JSON body; raises `Invalid` where it does not parse."""
-        try:
-            return json.loads(await self.read(limit) or b"null")
-        except ValueError as error:
-            raise Invalid("request.json", _("The body is not valid JSON: %(why)s") % {"why": error}) from None
-
-    async def start(self, status: int, headers: Mapping[str, str] | list[tuple[bytes, bytes]]) -> None:
-        """Send the response's head."""
-        own = [(b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff")]
-        pairs = [*_pairs(headers), *own]
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
-
-    async def send_chunk(self, chunk: bytes) -> None:
-        """Send a piece of the body."""
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-    async def end(self) -> None:
-        """Finish the response."""
-        self.finished = True
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def respond(
-        self,
-        status: int,
-        headers: Mapping[str, str] | list[tuple[bytes, bytes]] | None = None,
-        body: bytes | AsyncIterator[bytes] = b"",
-    ) -> None:
-        """Answer with bytes, or stream an async iterator."""
-        if isinstance(body, bytes):
-            length = (b"content-length", str(len(body)).encode())
-            await self.start(status, [*_pairs(headers or {}), length])
-            if self.method != "HEAD":
-                await self.send_chunk(body)
-        else:
-            await self.start(status, headers or {})
-            async for chunk in body:
-                await self.send_chunk(chunk)
-        await self.end()
-
-    async def respond_json(self, status: int, data: Any, headers: Mapping[str, str] | None = None) -> None:
-        """Answer with a JSON document."""
-        body = json.dumps(data, default=str, ensure_ascii=False).encode()
-        await self.respond(status, {"content-type": "application/json", **(headers or {})}, body)
-
-    async def respond_problem(self, error: PortalError) -> None:
-        """Answer with the problem document of an error."""
-        document = json.dumps(
-            problem(error, request_id=self.request_id), default=str, ensure_ascii=False
-        ).encode()
-        await self.respond(error.status, {"content-type": CONTENT_TYPE, **problem_headers(error)}, document)
 
 
 def _cookies(request: AsgiRequest) -> dict[str, str]:
@@ -248,7 +113,8 @@ class ProjectApp:
     """A plain ASGI application inside a project. `actions` maps each HTTP method to its permission.
 
     The door has opened and closed, and what `admit` recorded is committed, before `handle` is called; `handle` runs
-    outside every transaction.
+    outside every transaction. While it runs, the door asks again and again whether the caller may still be here: a
+    revoked token, an ended session, a lost role cut the exchange off within a second, in every process.
     """
 
     actions: ClassVar[dict[str, str]] = {}
@@ -265,25 +131,81 @@ class ProjectApp:
             translation.override(language),
             structlog.contextvars.bound_contextvars(request_id=request.request_id),
         ):
+            permission, failure = "", None
             try:
                 permission = self.permission(request, **kwargs)
                 grant = await _in_thread(self._authorize)(request, slug, permission, kwargs)
-                await self.handle(request, grant, **kwargs)
+                async with self._on_leash(request, slug, permission):
+                    await self.handle(request, grant, **kwargs)
+                if request.cut is None:
+                    return
+                failure = request.cut
             except ClientGone:
-                log.info("client_gone", path=request.path)
+                failure = request.cut
+                log.info("client_gone" if failure is None else "cut_off", path=request.path)
             except PortalError as error:
-                await self._refuse(request, error)
+                failure = error
             except DATABASE_AWAY as error:
                 log.warning("database_away", path=request.path, error=type(error).__name__)
-                await self._refuse(request, database_away())
+                failure = database_away()
             except Exception:
                 log.exception("unexpected_error", path=request.path)
-                await self._refuse(
-                    request,
-                    _Unexpected(
-                        "server.error", _("Something went wrong here. The log has the request's id.")
-                    ),
+                failure = _Unexpected(
+                    "server.error", _("Something went wrong here. The log has the request's id.")
                 )
+            finally:
+                request.release()
+            await self._put_on_record(request, permission, failure)
+            if failure is not None:
+                await self._refuse(request, failure)
+
+    @asynccontextmanager
+    async def _on_leash(self, request: AsgiRequest, slug: str, permission: str) -> AsyncIterator[None]:
+        """Keep asking whether who called may still do so, and cut the exchange off as soon as they may not."""
+        watch = asyncio.create_task(self._watch(request, slug, permission))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    async def _watch(self, request: AsgiRequest, slug: str, permission: str) -> None:
+        def look() -> None:
+            resolve(identify(request), slug, self.via).require(permission)
+
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            try:
+                await _in_thread(look)()
+            except (Unauthenticated, Forbidden, NotFound) as error:
+                request.cut_off(error)
+                return
+            except (PortalError, *DATABASE_AWAY) as error:
+                # Without the database nobody's right can change; what needs it fails by itself.
+                log.warning("recheck_failed", path=request.path, error=type(error).__name__)
+
+    def changes(self, request: AsgiRequest, **kwargs: str) -> bool:
+        """Whether this request would change something, so that its failure belongs on record."""
+        return request.method not in SAFE_METHODS
+
+    async def _put_on_record(
+        self, request: AsgiRequest, permission: str, failure: PortalError | None
+    ) -> None:
+        """Record that a change came to nothing, in a transaction of its own, unless somebody has done so already."""
+        grant = request.grant
+        kwargs: dict[str, str] = dict(request.scope.get("path_params", {}))
+        kwargs.pop("slug", None)
+        if grant is None or request.failure_recorded or not self.changes(request, **kwargs):
+            return
+        outcome = "denied" if isinstance(failure, Forbidden | NotFound) else "failed"
+        detail = {"error": failure.code if failure else "client.gone", "path": request.path[:300]}
+        target = Target("project", str(grant.account_id), grant.slug)
+        try:
+            await self.in_scope(
+                request, grant, audit.record, permission, target, outcome=outcome, detail=detail
+            )
+        except (PortalError, *DATABASE_AWAY) as error:
+            log.error("failure_not_recorded", path=request.path, error=type(error).__name__)
 
     async def _refuse(self, request: AsgiRequest, error: PortalError) -> None:
         if request.started:
@@ -306,9 +228,14 @@ class ProjectApp:
 
     def _authorize(self, request: AsgiRequest, slug: str, permission: str, kwargs: dict[str, str]) -> Grant:
         # The body has not been read yet: what comes after is recorded by `admit` or by the action itself.
-        with open_door(identify(request), slug, permission, origin=self._origin(request)) as grant:
-            self.admit(request, grant, **kwargs)
-            return grant
+        try:
+            with open_door(identify(request), slug, permission, origin=self._origin(request)) as grant:
+                request.grant = grant
+                self.admit(request, grant, **kwargs)
+                return grant
+        except (Forbidden, NotFound):
+            request.failure_recorded = True  # by the door
+            raise
 
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
         """Look at the request in the tenant's scope, record what it is about to release, or raise. Default: nothing."""
@@ -349,3 +276,6 @@ def _language_request(request: AsgiRequest) -> HttpRequest:
     django_request.COOKIES = _cookies(request)
     django_request.META = {"HTTP_ACCEPT_LANGUAGE": request.headers.get("accept-language", "")}
     return django_request
+
+
+__all__ = ["AsgiRequest", "ClientGone", "ProjectApp", "identify"]

@@ -148,6 +148,7 @@ class Invocations(ProjectApp):
             return
         error = self._refusal(answer)
         await self.in_scope(request, grant, self._record_failure, revision, error.code)
+        request.failure_recorded = True
         raise error
 
     @staticmethod

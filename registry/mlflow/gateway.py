@@ -98,6 +98,10 @@ class MlflowGateway(ProjectApp):
         # A call that does not exist here still goes through the door, which records who tried it.
         return found.route.permission if found else READ
 
+    def changes(self, request: AsgiRequest, **kwargs: str) -> bool:
+        found = match(request.method, f"/{kwargs['path']}")
+        return found is not None and found.route.kind in (Kind.CHANGE, Kind.LOG, Kind.UPLOAD)
+
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
         # The client that sends the call on resolves dots: a call would become another one than was looked at.
         dotted = any(part in ("", ".", "..") for part in kwargs["path"].split("/"))
@@ -172,6 +176,7 @@ class MlflowGateway(ProjectApp):
         """
         every_time = call.match.route.kind in (Kind.CHANGE, Kind.DOWNLOAD) and outcome == "ok"
         key = records.key_of(grant, call.match, call.target)
+        request.failure_recorded |= outcome != "ok"
         if outcome != "ok":
             key = (*key, outcome, call.path)
         if not every_time and key in records.recent:

@@ -53,7 +53,12 @@ def lively(cast: Cast) -> Cast:
     return cast
 
 
-S3 = {"endpoint": "https://s3.example.com", "access_key_id": "AK", "secret_access_key": "not-to-be-seen"}
+S3 = {
+    "endpoint": "https://s3.example.com",
+    "bucket": "lake",
+    "access_key_id": "AK",
+    "secret_access_key": "not-to-be-seen",
+}
 
 
 def _checked(get: Callable[[], Any]) -> Any:
