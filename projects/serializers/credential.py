@@ -54,7 +54,7 @@ def _body(kind: str) -> type[StrictSerializer]:
     )
 
 
-CREDENTIAL_BODIES: dict[str, type[StrictSerializer]] = {kind: _body(kind) for kind in SECRETS}
+CREDENTIAL_BODIES: dict[str, type[StrictSerializer]] = {str(kind): _body(str(kind)) for kind in SECRETS}
 CREDENTIAL_BODY = PolymorphicProxySerializer(
     component_name="CredentialBody",
     serializers=dict(CREDENTIAL_BODIES),
@@ -63,7 +63,7 @@ CREDENTIAL_BODY = PolymorphicProxySerializer(
 )
 
 
-@extend_schema_field({"oneOf": [_schema(kind) for kind in SECRETS]})
+@extend_schema_field({"oneOf": [_schema(str(kind)) for kind in SECRETS]})
 class AnySecretField(SecretField):
     """The parts of a secret, of the credential's own kind. Write-only."""
 
