@@ -60,8 +60,6 @@ class ProjectForm(forms.Form):
     )
 
 
-
-
 class AuditFilterForm(forms.Form):
     """Which records to show. Days are in UTC."""
 
