@@ -7,6 +7,7 @@ from django.conf import settings
 from accounts import audit, devices, throttle
 from accounts.audit import retention, sealing, whole
 from accounts.audit.keys import KeyTrouble
+from accounts.rotation import advance, tidy
 from accounts.sessions import SessionStore
 
 log = structlog.get_logger(__name__)
@@ -42,3 +43,16 @@ def audit_retention() -> list[str]:
     """Announce which months have outlived the retention, and drop those whose announcement is sealed."""
     with audit.acting_as(audit.SYSTEM, via="task"):
         return retention.sweep(settings.AUDIT_RETENTION_DAYS)
+
+
+@shared_task(name="accounts.advance_rotation", ignore_result=True)
+def advance_rotation() -> str:
+    """Go on for a while with the rotation of keys under way, if there is one that no other process is at."""
+    rotation = advance(20.0)
+    return str(rotation.state) if rotation else ""
+
+
+@shared_task(name="accounts.tidy_keys", ignore_result=True)
+def tidy_keys() -> None:
+    """Destroy retired keys that nothing needs any more; count what is under which."""
+    tidy()

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from portal.api.audit_log import PlatformAuditLogViewSet
+from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
 from portal.api.platform import AccountViewSet, PlatformAuditViewSet, SystemViewSet
 
 app_name = "portal_api"
@@ -35,5 +36,17 @@ urlpatterns = [
         "platform/audit-log/verify",
         PlatformAuditLogViewSet.as_view({"post": "verify"}),
         name="platform_audit_verify",
+    ),
+    path("platform/keys", KeysViewSet.as_view({"get": "retrieve"}), name="platform_keys"),
+    path("platform/keys/accounts", AccountKeysViewSet.as_view({"get": "list"}), name="platform_account_keys"),
+    path(
+        "platform/keys/rotations",
+        KeyRotationViewSet.as_view({"get": "list", "post": "create"}),
+        name="platform_key_rotations",
+    ),
+    path(
+        "platform/keys/rotations/<uuid:pk>",
+        KeyRotationViewSet.as_view({"get": "retrieve"}),
+        name="platform_key_rotation",
     ),
 ]

@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _  # noqa: E402
 from prometheus_client import Histogram  # noqa: E402
 
 from accounts.errors import TooLarge  # noqa: E402
+from accounts.rotation import check_root_keys  # noqa: E402
 from portal import health  # noqa: E402
 from portal.boot import refuse_dangerous_role  # noqa: E402
 from portal.celery import FLOORS, celery_app  # noqa: E402
@@ -138,7 +139,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            problem = await sync_to_async(refuse_dangerous_role)()
+            problem = await sync_to_async(refuse_dangerous_role)() or await sync_to_async(check_root_keys)()
             if problem:
                 await send({"type": "lifespan.startup.failed", "message": problem})
                 return

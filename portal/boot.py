@@ -1,7 +1,11 @@
 """What a process refuses to start with."""
 
+import sys
+
 from django.conf import settings
 from django.db import OperationalError, connection
+
+from accounts.rotation import check_root_keys
 
 _QUESTION = """
     SELECT current_user,
@@ -35,3 +39,10 @@ def refuse_dangerous_role() -> str | None:
             f"The database role {name} owns the portal's tables; give {settings.DATABASE_ROLE} another one."
         )
     return None
+
+
+def refuse_wrong_root_key() -> None:
+    """Exit, with one line that says why, where this process has another root key than the database was filled with."""
+    problem = check_root_keys()
+    if problem:
+        sys.exit(problem)

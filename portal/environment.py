@@ -4,8 +4,6 @@ Nothing else reads configuration. A wrong value stops the process with one messa
 variable and what it should look like; values themselves are never printed, since they may be secrets.
 """
 
-import base64
-import binascii
 import ipaddress
 import os
 import re
@@ -19,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from portal.key_environment import KeyEnvironment, decode_root_key
 from portal.sign_in_environment import SignInVariables
 
 DatabaseRole = Literal["app", "system", "owner"]
@@ -31,6 +30,7 @@ DATABASE_VARIABLES: dict[str, str] = {
 FILE_VARIABLES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_ROOT_KEY",
+    "PORTAL_ROOT_KEY_PREVIOUS",
     "PORTAL_AUDIT_KEY",
     "PORTAL_METRICS_TOKEN",
     "PORTAL_EMAIL_URL",
@@ -46,7 +46,7 @@ class WrongEnvironment(Exception):
     """The environment is wrong; the text names every wrong variable and is fit for a terminal."""
 
 
-class Environment(SignInVariables):
+class Environment(SignInVariables, KeyEnvironment):
     """The portal's variables. Empty values count as absent."""
 
     model_config = SettingsConfigDict(
@@ -65,7 +65,6 @@ class Environment(SignInVariables):
         "INFO", validation_alias="PORTAL_LOG_LEVEL"
     )
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
-    root_key: SecretStr | None = Field(None, validation_alias="PORTAL_ROOT_KEY")
     audit_key: SecretStr | None = Field(None, validation_alias="PORTAL_AUDIT_KEY")
     audit_retention: int = Field(730, ge=365, le=36500, validation_alias="PORTAL_AUDIT_RETENTION")
     metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
@@ -134,7 +133,7 @@ class Environment(SignInVariables):
             raise ValueError("must have at least 50 random characters")
         return value
 
-    @field_validator("root_key", "audit_key")
+    @field_validator("audit_key")
     @classmethod
     def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
@@ -183,10 +182,10 @@ class Environment(SignInVariables):
                 name
                 for name, value in (
                     ("PORTAL_SECRET_KEY", self.secret_key),
-                    ("PORTAL_ROOT_KEY", self.root_key),
+                    (self.root_key_variable, self.root_key_given),
                     ("PORTAL_DEPLOYMENT_ID", self.deployment_id),
                 )
-                if value is None
+                if not value
             ]
             if missing:
                 raise ValueError(
@@ -215,17 +214,6 @@ class Environment(SignInVariables):
         field = DATABASE_VARIABLES[role].lower()
         value: SecretStr | None = getattr(self, field)
         return value.get_secret_value() if value is not None else None
-
-
-def decode_root_key(text: str) -> bytes:
-    """The 32 bytes behind a base64 text; ValueError where it is anything else."""
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("must be base64 (openssl rand -base64 32)") from None
-    if len(key) != 32:
-        raise ValueError("must be exactly 32 bytes in base64 (openssl rand -base64 32)")
-    return key
 
 
 def parse_database_url(url: str) -> dict[str, str]:

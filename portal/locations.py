@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.key_environment import KeyEnvironment, decode_root_key
+
 # sun_path holds 108 bytes on Linux and 104 elsewhere, with the closing zero; the longest name that goes
 # below the folder is the lock file beside PostgreSQL's socket.
 _LONGEST_SOCKET = 103
@@ -140,6 +142,27 @@ def remembered_secret_key(places: Locations) -> str:
 def remembered_root_key(places: Locations) -> str:
     """The root key of this home in base64, made on first use."""
     return remembered(places.secrets / "root_key", base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+def local_root_keys(given: KeyEnvironment, places: Locations) -> tuple[bytes | None, bytes | None]:
+    """The root keys of our own: the one that wraps and the one before, from the environment or this home.
+
+    With a transit engine none is made; one that is there still opens what it has wrapped. UnusableFolder where a file
+    of this home holds no key.
+    """
+    kept, before = places.secrets / "root_key", places.secrets / "root_key_previous"
+    texts: list[str | None] = [
+        secret.get_secret_value() if secret else None for secret in (given.root_key, given.root_key_previous)
+    ]
+    if texts[0] is None and (given.root_key_provider == "local" or kept.exists()):
+        texts[0] = remembered_root_key(places)
+    if texts[1] is None and before.exists():
+        texts[1] = before.read_text()
+    try:
+        current, previous = (decode_root_key(text) if text is not None else None for text in texts)
+    except ValueError as error:
+        raise UnusableFolder(f"a root key in {places.secrets} {error}") from None
+    return current, previous
 
 
 def remembered_deployment(places: Locations) -> str:

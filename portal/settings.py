@@ -11,17 +11,17 @@ from django.utils.translation import gettext_lazy as _
 from portal import logs
 from portal.environment import (
     WrongEnvironment,
-    decode_root_key,
     parse_database_url,
     parse_email_url,
     read_environment,
 )
+from portal.key_environment import decode_root_key
 from portal.locations import (
     UnusableFolder,
+    local_root_keys,
     locate,
     remembered_deployment,
     remembered_metrics_token,
-    remembered_root_key,
     remembered_secret_key,
 )
 
@@ -35,9 +35,9 @@ try:
         if ENVIRONMENT.secret_key
         else remembered_secret_key(LOCATIONS)
     )
-    ROOT_KEY = decode_root_key(
-        ENVIRONMENT.root_key.get_secret_value() if ENVIRONMENT.root_key else remembered_root_key(LOCATIONS)
-    )
+    ROOT_KEY_PROVIDER = ENVIRONMENT.root_key_provider
+    TRANSIT = ENVIRONMENT.transit
+    ROOT_KEY, ROOT_KEY_PREVIOUS = local_root_keys(ENVIRONMENT, LOCATIONS)
     # Signs the audit log's checkpoints. Empty: `secrets/audit_key` in HOME, made by the first process that seals.
     AUDIT_KEY = decode_root_key(ENVIRONMENT.audit_key.get_secret_value()) if ENVIRONMENT.audit_key else b""
     DEPLOYMENT_ID = str(ENVIRONMENT.deployment_id or remembered_deployment(LOCATIONS))
@@ -292,6 +292,9 @@ SPECTACULAR_SETTINGS = {
         "DatasetVersionStateEnum": "registry.models.dataset.DatasetVersion.State",
         "RoleEnum": "projects.permissions.Role",
         "PlatformRoleEnum": "accounts.models.user.PlatformRole",
+        "KeyStateEnum": "accounts.models.key.KeyState",
+        "KeyRotationKindEnum": "accounts.models.key.KeyRotation.Kind",
+        "KeyRotationStateEnum": "accounts.models.key.KeyRotation.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -69,6 +69,7 @@ STATES: dict[str, Look] = {
     "expired": Look(_("Expired"), "idle", "hourglass"),
     "revoked": Look(_("Revoked"), "idle", "ban"),
     "closed": Look(_("Closed"), "idle", "lock"),
+    "shredded": Look(_("Shredded"), "idle", "slash-circle"),
     "unknown": Look(_("Unknown"), "unknown", "question-circle-fill"),
 }
 

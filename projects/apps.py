@@ -7,6 +7,7 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.credentials.dependants import register_dependants
+        from accounts.crypto.columns import register_column
         from projects import (
             audit_verification,
             credential_tests,
@@ -18,6 +19,7 @@ class ProjectsConfig(AppConfig):
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
 
+        register_column("projects.OperationLog", "sealed", field="sealed")
         operations.register(notifications.DELIVER, deliver, label=_("Delivery of a notice"), unattended=True)
         notifications.register_notice("webhook.test", _("Trial of a webhook"))
         operations.register(

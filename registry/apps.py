@@ -6,6 +6,7 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
+        from accounts.crypto.columns import register_column
         from clusters.local import hooks
         from projects import operations
         from registry.datasets.actions.versions import PROFILE
@@ -14,6 +15,7 @@ class RegistryConfig(AppConfig):
         from registry.endpoints import workload as server
         from registry.training import ending, git, launch, run, workload
 
+        register_column("registry.Blob", "wrapped_key", field="content", blob=True)
         operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
         operations.register(
             launch.KIND, run.advance, retry=launch.retry_operation, ended=ending.ended, label=_("Training")

@@ -15,7 +15,7 @@ from accounts.crypto.errors import SealError
 from accounts.crypto.fields import Sealed, SealedField, SealedVersion
 from accounts.crypto.keys import create_account_key
 from accounts.crypto.place import Place
-from accounts.crypto.root import RootKey, root_key
+from accounts.crypto.root import RootKey, RootKeys, root_keys
 from accounts.crypto.sealing import new_data_key, open_data_key, seal, unseal
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "DataKey",
     "Place",
     "RootKey",
+    "RootKeys",
     "SealError",
     "Sealed",
     "SealedField",
@@ -31,7 +32,7 @@ __all__ = [
     "create_account_key",
     "new_data_key",
     "open_data_key",
-    "root_key",
+    "root_keys",
     "seal",
     "unseal",
 ]

@@ -17,16 +17,18 @@ from uuid import UUID
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.crypto import box
 from accounts.crypto.errors import SealError
-from accounts.crypto.root import account_key_context, platform_key_context, root_key
+from accounts.crypto.root import account_key_context, platform_key_context, root_keys
 from accounts.tenancy import current_scope, require_account
 from accounts.tenancy.scope import Scope
 
 ACTIVE = "active"
 RETIRED = "retired"
+DESTROYED = "destroyed"
 
 
 class KeyCache:
@@ -52,13 +54,11 @@ class KeyCache:
     def get(self, account_id: UUID | None, version: int, wrapped: bytes) -> bytes | None:
         """Return the key that `wrapped` holds, or None where it is not known or no longer fresh."""
         with self._lock:
+            self._forget_stale()
             entry = self._entries.get((account_id, version))
             if entry is None:
                 return None
-            expires, known, key = entry
-            if expires < time.monotonic():
-                del self._entries[account_id, version]
-                return None
+            _expires, known, key = entry
             return key if hmac.compare_digest(known, wrapped) else None
 
     def put(self, account_id: UUID | None, version: int, wrapped: bytes, key: bytes) -> None:
@@ -68,6 +68,15 @@ class KeyCache:
             self._entries.move_to_end((account_id, version))
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
+
+    def _forget_stale(self) -> None:
+        """Drop what is older than its time; the oldest come first."""
+        now = time.monotonic()
+        while self._entries:
+            oldest = next(iter(self._entries))
+            if self._entries[oldest][0] >= now:
+                return
+            del self._entries[oldest]
 
     def clear(self) -> None:
         """Forget everything."""
@@ -94,24 +103,25 @@ _known: ContextVar[_ScopeKeys | None] = ContextVar("protection_keys", default=No
 cache = KeyCache(size=256, seconds=60)
 
 
-@sensitive_variables("key")
 def create_account_key(account_id: UUID) -> int:
     """Give an account a new random key and return its version; the one before is retired, and still opens.
 
     Call it inside the account's scope: with the account's opening, and for each rotation.
     """
-    return _create(account_id)
+    return create_key(account_id)
 
 
 @sensitive_variables("key")
-def _create(account_id: UUID | None) -> int:
+def create_key(account_id: UUID | None) -> int:
+    """Like `create_account_key`; without an account, for the platform."""
     rows = _rows(account_id)
     version: int = (rows.aggregate(latest=Max("version"))["latest"] or 0) + 1
     key = os.urandom(box.KEY_BYTES)
-    rows.filter(state=ACTIVE).update(state=RETIRED)
+    rows.filter(state=ACTIVE).update(state=RETIRED, retired_at=timezone.now())
     if account_id is not None:
         _known.set(_ScopeKeys(current_scope(), renewed=True))
-    rows.create(version=version, wrapped=root_key().wrap(key, _context(account_id, version)), state=ACTIVE)
+    wrapped, root = root_keys().wrap(key, context_of(account_id, version))
+    rows.create(version=version, wrapped=wrapped, root=root, state=ACTIVE)
     return version
 
 
@@ -143,7 +153,8 @@ def key_of_version(account_id: UUID | None, version: int) -> bytes:
     rows = _rows(account_id)
     known = _of_scope().rows if account_id is not None else {}
     if version not in known:
-        wrapped = rows.filter(version=version).values_list("wrapped", flat=True).first()
+        kept = rows.filter(version=version).exclude(state=DESTROYED)
+        wrapped = kept.values_list("wrapped", flat=True).first()
         if wrapped is None:
             raise SealError
         known[version] = bytes(wrapped)
@@ -175,7 +186,7 @@ def _first_platform_key() -> tuple[int, bytes]:
     if not _rows(None).exists():
         try:
             with transaction.atomic():
-                _create(None)
+                create_key(None)
         except IntegrityError:
             cache.clear()
     found = _lock_active(None)
@@ -197,12 +208,13 @@ def _of_scope() -> _ScopeKeys:
 def _unwrapped(account_id: UUID | None, version: int, wrapped: bytes) -> bytes:
     key = cache.get(account_id, version, wrapped)
     if key is None:
-        key = root_key().unwrap(wrapped, _context(account_id, version))
+        key = root_keys().unwrap(wrapped, context_of(account_id, version))
         cache.put(account_id, version, wrapped, key)
     return key
 
 
-def _context(account_id: UUID | None, version: int) -> bytes:
+def context_of(account_id: UUID | None, version: int) -> bytes:
+    """Return the associated data of one version of a protection key."""
     return platform_key_context(version) if account_id is None else account_key_context(account_id, version)
 
 

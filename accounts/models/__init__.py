@@ -12,7 +12,7 @@ from accounts.models.audit_seal import (
 )
 from accounts.models.credential import Credential, CredentialTest
 from accounts.models.factor import Factor, RecoveryCode
-from accounts.models.key import AccountKey, PlatformKey
+from accounts.models.key import AccountKey, KeyRotation, KeyState, PlatformKey
 from accounts.models.link import TrustLink
 from accounts.models.session import KnownDevice, Session, Throttle
 from accounts.models.user import Language, PlatformRole, Theme, User
@@ -30,6 +30,8 @@ __all__ = [
     "Credential",
     "CredentialTest",
     "Factor",
+    "KeyRotation",
+    "KeyState",
     "KnownDevice",
     "Language",
     "Outcome",

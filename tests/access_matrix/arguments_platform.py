@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts import audit
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, KeyRotation
 from projects.actions.platform_tokens import make_platform_token
 from projects.models import Project
 from tests.access_matrix.registry import arguments
@@ -47,3 +47,16 @@ def event(cast: Cast, project: Project) -> dict[str, Any]:
         found = AuditEvent.objects.filter(account_id=cast.acme.pk).first()
         assert found is not None
         return {"pk": found.pk}
+
+
+arguments(f"{PLATFORM}keys/rotations", body={"kind": "accounts", "reason": "yearly"})(
+    lambda cast, project: {}
+)
+
+
+@arguments(f"{PLATFORM}keys/rotations/<uuid:pk>")
+def rotation(cast: Cast, project: Project) -> dict[str, Any]:
+    ended = KeyRotation.objects.create(
+        kind="accounts", state="succeeded", actor_kind="user", actor_label="root"
+    )
+    return {"pk": ended.pk}

@@ -17,6 +17,10 @@ TENANT_COLUMNS = ["account_id", "lender_id"]
 # What a function that sees past the walls may say to the portal's roles: ids, and for these two something else.
 SAYS_MORE = {
     "audit_ensure_partition": "text",  # the name of a partition
+    "audit_drop_partition": "boolean",  # whether there was such a month
+    "audit_months": "SETOF text",  # the names of the partitions
+    "link_tell": "void",  # writes the other side's audit event; tells nothing
+    "protection_key_roots": "SETOF text",  # which root keys the process that starts needs; no account in it
     "cluster_serves_another": "boolean",  # whether a machine without isolation is taken, to refuse a second tenant
 }
 # Keyed by the tenant itself.

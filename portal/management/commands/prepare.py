@@ -14,6 +14,8 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts import audit
 from accounts.actions.users import create_user
 from accounts.models import PlatformRole, User
+from accounts.rotation import adopt_roots
+from portal.boot import refuse_wrong_root_key
 
 
 class Command(BaseCommand):
@@ -22,6 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
+        refuse_wrong_root_key()
+        adopt_roots()
         self._collect_static()
         if User.objects.filter(platform_role=PlatformRole.ADMIN).exists():
             return

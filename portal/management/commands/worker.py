@@ -12,8 +12,10 @@ class Command(BaseCommand):
         parser.add_argument("--concurrency", type=int, default=8, help="tasks at the same time (8)")
 
     def handle(self, *args: Any, concurrency: int, **options: Any) -> None:
+        from portal.boot import refuse_wrong_root_key
         from portal.celery import app
 
+        refuse_wrong_root_key()
         app.worker_main(
             [
                 "worker",
