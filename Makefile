@@ -37,7 +37,8 @@ check: install-test ## format, lint, types, import floors, missing migrations, t
 	.ci/check-deploy
 
 bench: install-test ## measure start, memory and more; docs/performance.md explains the figures
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
+	@for file in benchmarks/[a-z]*.py; do \
+	    echo "== $$file"; $(VENV)/python -m "benchmarks.$$(basename $$file .py)" || exit 1; done
 
 fmt: install-test ## format the code and fix what can be fixed
 	$(VENV)/ruff format $(SOURCES)

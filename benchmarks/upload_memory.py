@@ -88,7 +88,7 @@ def _status(pid: int, field: str) -> int:
     return int(found.split()[1]) * 1024
 
 
-def _command(home: Path, *arguments: str) -> Any:
+def command(home: Path, *arguments: str) -> Any:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DATABASE_"))
     }
@@ -119,9 +119,9 @@ def measure(home: Path, size: int) -> tuple[dict[str, Any], list[str]]:
     portal = Portal(home)
     try:
         portal.seconds_until("/readyz")
-        _command(home, "createuser", "bench")
-        slug = _command(home, "createaccount", "Bench", "--kind", "general", "--owner", "bench")["project"]
-        token = _command(home, "createtoken", "--user", "bench", "--project", slug)["token"]
+        command(home, "createuser", "bench")
+        slug = command(home, "createaccount", "Bench", "--kind", "general", "--owner", "bench")["project"]
+        token = command(home, "createtoken", "--user", "bench", "--project", slug)["token"]
         web = Web(portal, token)
         api = f"/api/v1/projects/{slug}/datasets/big"
         web.call("POST", api.removesuffix("/big"), {"name": "big"})
