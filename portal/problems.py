@@ -138,7 +138,8 @@ def render_problem(request: HttpRequest, error: PortalError) -> HttpResponse:
             "title": _(TITLES.get(error.status, "Error")),
             "request_id": request_id,
             "retry_after": error.data.get("retry_after"),
-            "request_access_url": access_url(request.path, str(error.data.get("permission", ""))),
+            "request_access_url": error.data.get("ask_url")
+            or access_url(request.path, str(error.data.get("permission", ""))),
         }
         response = HttpResponse(template.render(context, request), status=error.status)
     for name, value in headers(error).items():

@@ -9,6 +9,7 @@ class RegistryConfig(AppConfig):
         from accounts.crypto.columns import register_column
         from clusters.local import hooks
         from projects import operations
+        from registry import kinds
         from registry.datasets.actions.versions import PROFILE
         from registry.datasets.operations import profile_version
         from registry.endpoints import actions, deploy
@@ -34,3 +35,4 @@ class RegistryConfig(AppConfig):
         hooks.prepare(actions.OWNER, server.prepare)
         hooks.register_secrets(actions.OWNER, server.secrets)
         hooks.on_change(actions.OWNER, server.changed)
+        kinds.register()

@@ -6,6 +6,7 @@ from celery import shared_task
 from accounts.errors import Unavailable
 from registry import blobs
 from registry.datasets.sweep import expire_uploads as drop_expired
+from registry.datasets.sweep import record_ends
 from registry.training import ending
 
 log = structlog.get_logger(__name__)
@@ -36,3 +37,9 @@ def sweep_blobs() -> None:
     """Remove files without a row and uploads that were given up."""
     swept = blobs.sweep()
     log.info("blobs_swept", orphans=swept.orphans, uploads=swept.uploads)
+
+
+@shared_task(name="registry.end_dataset_grants", ignore_result=True)
+def end_dataset_grants() -> int:
+    """Put on record which grants on datasets have come to their end; they have not counted since."""
+    return record_ends()

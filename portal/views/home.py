@@ -13,13 +13,14 @@ from projects.doors.pages import ProjectView
 from projects.models import Operation, Project
 from projects.permissions import Permission
 from projects.views.activity import UNDER_WAY, listed
+from registry.datasets.sensitivity import visible
 from registry.models import Dataset, Endpoint, Revision, TrainingJob
 
 Step = dict[str, Any]
 
 
-def _datasets(root: str) -> Step:
-    counted = Dataset.objects.annotate(total=Window(Count("pk")))
+def _datasets(grant: Grant, root: str) -> Step:
+    counted = visible(grant, Dataset.objects.all()).annotate(total=Window(Count("pk")))
     newest = counted.order_by("-id").values_list("name", "total").first()
     return {
         "label": _("Data"),
@@ -30,7 +31,7 @@ def _datasets(root: str) -> Step:
     }
 
 
-def _training(root: str) -> Step:
+def _training(grant: Grant, root: str) -> Step:
     newest = TrainingJob.objects.select_related("operation").order_by("-id").first()
     note = _("Launch a first training job")
     if newest is not None:
@@ -44,7 +45,7 @@ def _training(root: str) -> Step:
     }
 
 
-def _models(root: str) -> Step:
+def _models(grant: Grant, root: str) -> Step:
     registered = TrainingJob.objects.exclude(register_as="").filter(operation__state="succeeded")
     names = set(registered.values_list("register_as", flat=True))
     names |= set(Revision.objects.values_list("model_name", flat=True).distinct())
@@ -57,7 +58,7 @@ def _models(root: str) -> Step:
     }
 
 
-def _endpoints(root: str) -> Step:
+def _endpoints(grant: Grant, root: str) -> Step:
     answers = Q(desired=Endpoint.Desired.RUNNING, active__isnull=False)
     counted = Endpoint.objects.aggregate(all=Count("pk"), serving=Count("pk", filter=answers))
     count = counted["all"]
@@ -71,7 +72,7 @@ def _endpoints(root: str) -> Step:
     }
 
 
-STEPS: tuple[tuple[str, Callable[[str], Step]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Grant, str], Step]], ...] = (
     (Permission.DATASET_READ, _datasets),
     (Permission.TRAINING_READ, _training),
     (Permission.MODEL_READ, _models),
@@ -82,7 +83,7 @@ STEPS: tuple[tuple[str, Callable[[str], Step]], ...] = (
 def strip(grant: Grant) -> list[Step]:
     """Return the steps that this grant may see; the first one without anything is the one to take next."""
     root = f"/projects/{grant.slug}/"
-    steps = [step(root) for permission, step in STEPS if grant.can(permission)]
+    steps = [step(grant, root) for permission, step in STEPS if grant.can(permission)]
     for step in steps:
         if not step["count"]:
             step["next"] = True

@@ -6,18 +6,21 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.errors import NotFound
+from accounts.errors import Forbidden, NotFound
 from accounts.tenancy import require_account, scope
 from registry.blobs import read_range
+from registry.datasets.sensitivity import person_may_have
 from registry.models import Blob, DatasetFile, DatasetVersion
 
 
-def open_for_job(version_id: UUID, *, on_behalf_of: str, job: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+def open_for_job(
+    version_id: UUID, *, user_id: UUID, on_behalf_of: str, job: str
+) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Record that a job reads a sealed version, then yield each file's safe relative path and its bytes.
 
     Call it in the account's scope, with somebody acting; the record is written by the call itself, in that
-    transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The launch has
-    checked the person's permission. Raises `NotFound` where no such sealed version is in scope.
+    transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The person who launched
+    must still be allowed to have the data. Raises `Forbidden`, and `NotFound` where no such sealed version is in scope.
     """
     account_id = require_account()
     sealed = DatasetVersion.objects.select_related("dataset").filter(state=DatasetVersion.State.READY)
@@ -25,6 +28,12 @@ def open_for_job(version_id: UUID, *, on_behalf_of: str, job: str) -> Iterator[t
     if version is None:
         raise NotFound(
             "dataset.version_not_found", _("The dataset version that this job reads is not in this project.")
+        )
+    if not person_may_have(user_id, version.dataset):
+        raise Forbidden(
+            "dataset.access",
+            _("%(who)s may no longer have the data of “%(name)s”.")
+            % {"who": on_behalf_of, "name": version.dataset.name},
         )
     files = list(DatasetFile.objects.filter(version=version).order_by("path").values_list("path", "blob_id"))
     audit.record(
@@ -35,6 +44,7 @@ def open_for_job(version_id: UUID, *, on_behalf_of: str, job: str) -> Iterator[t
             "on_behalf_of": on_behalf_of,
             "content_hash": version.content_hash,
             "files": version.file_count,
+            "sensitivity": version.dataset.sensitivity,
         },
     )
     return _files(account_id, files)

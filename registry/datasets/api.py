@@ -13,6 +13,7 @@ from projects.doors.strict import PageQuery, QuerySerializer
 from registry.datasets import actions
 from registry.datasets.find import find_dataset, find_version
 from registry.datasets.names import NAME
+from registry.datasets.sensitivity import require_access, visible
 from registry.datasets.serializers import (
     DatasetBody,
     DatasetFileSerializer,
@@ -53,7 +54,7 @@ class DatasetViewSet(ProjectViewSet):
 
     def list(self, request: Request) -> Response:
         """List the datasets, the newest first, each with its newest sealed version."""
-        rows = Dataset.objects.all()
+        rows = visible(self.grant, Dataset.objects.all())
         if search := self.query.get("search", ""):
             rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
         page = with_latest(self.paginate_queryset(rows) or [])
@@ -67,7 +68,7 @@ class DatasetViewSet(ProjectViewSet):
 
     def retrieve(self, request: Request, name: str) -> Response:
         """Describe a dataset and its newest sealed version."""
-        return Response(DatasetSerializer(with_latest([find_dataset(name)])[0]).data)
+        return Response(DatasetSerializer(with_latest([find_dataset(self.grant, name)])[0]).data)
 
 
 class DatasetVersionViewSet(ProjectViewSet):
@@ -103,7 +104,7 @@ class DatasetVersionViewSet(ProjectViewSet):
 
     def list(self, request: Request, name: str) -> Response:
         """List a dataset's versions, the newest first."""
-        rows = DatasetVersion.objects.filter(dataset=find_dataset(name)).select_related("dataset")
+        rows = DatasetVersion.objects.filter(dataset=find_dataset(self.grant, name)).select_related("dataset")
         page = with_shape(self.paginate_queryset(rows) or [])
         return self.get_paginated_response(DatasetVersionSerializer(page, many=True).data)
 
@@ -111,16 +112,18 @@ class DatasetVersionViewSet(ProjectViewSet):
     def create(self, request: Request, name: str) -> Response:
         """Open the next version; upload files into it, then seal it."""
         body = self.body(DatasetVersionBody)
-        version = actions.open_version(self.grant, find_dataset(name), **body)
+        version = actions.open_version(self.grant, find_dataset(self.grant, name), **body)
         return Response(DatasetVersionSerializer(version).data, status=201)
 
     def retrieve(self, request: Request, name: str, number: str) -> Response:
         """Describe a version."""
-        return Response(DatasetVersionSerializer(with_shape([find_version(name, int(number))])[0]).data)
+        return Response(
+            DatasetVersionSerializer(with_shape([find_version(self.grant, name, int(number))])[0]).data
+        )
 
     def destroy(self, request: Request, name: str, number: str) -> Response:
         """Drop an open version with everything uploaded into it. Sealed versions are kept: 409."""
-        actions.delete_open_version(self.grant, find_version(name, int(number), lock=True))
+        actions.delete_open_version(self.grant, find_version(self.grant, name, int(number), lock=True))
         return Response(status=204)
 
     @extend_schema(request=DatasetSealBody, responses={200: SealedVersionSerializer})
@@ -131,14 +134,14 @@ class DatasetVersionViewSet(ProjectViewSet):
         the open one is dropped.
         """
         self.body(DatasetSealBody)
-        sealed = actions.seal_version(self.grant, find_version(name, int(number), lock=True))
+        sealed = actions.seal_version(self.grant, find_version(self.grant, name, int(number), lock=True))
         shown = with_shape([sealed.version])[0]
         return Response(SealedVersionSerializer(shown, context={"identical": sealed.identical}).data)
 
     @extend_schema(responses=DatasetFileSerializer(many=True))
     def files(self, request: Request, name: str, number: str) -> Response:
         """List a version's files, in the order in which they were added."""
-        version = find_version(name, int(number))
+        version = find_version(self.grant, name, int(number))
         rows = DatasetFile.objects.filter(version=version).select_related("version__dataset")
         self.paginator.ordering = ("id",)  # type: ignore[union-attr]
         return self.listed(rows, DatasetFileSerializer, **self._context)
@@ -146,7 +149,7 @@ class DatasetVersionViewSet(ProjectViewSet):
     @extend_schema(responses=DatasetUploadSerializer(many=True))
     def uploads(self, request: Request, name: str, number: str) -> Response:
         """List a version's unfinished uploads."""
-        version = find_version(name, int(number))
+        version = find_version(self.grant, name, int(number))
         rows = DatasetUpload.objects.filter(version=version).select_related("version__dataset")
         return self.listed(rows, DatasetUploadSerializer, **self._context)
 
@@ -159,7 +162,7 @@ class DatasetVersionViewSet(ProjectViewSet):
         The same path, size and SHA-256 as an unfinished upload give that one (200), to go on with.
         """
         body = self.body(DatasetUploadBody)
-        version = find_version(name, int(number), lock=True)
+        version = find_version(self.grant, name, int(number), lock=True)
         upload, made = actions.begin_upload(self.grant, version, **body)
         shown = DatasetUploadSerializer(upload, context=self._context).data
         return Response(shown, status=201 if made else 200)
@@ -167,7 +170,9 @@ class DatasetVersionViewSet(ProjectViewSet):
     @extend_schema(responses={200: TableProfileSerializer, **_UNFIT})
     def profile(self, request: Request, name: str, number: str) -> Response:
         """Describe a table of a version: its columns, their types, and how many values are missing."""
-        table = find_table(find_version(name, int(number)), self.query.get("path", ""))
+        version = find_version(self.grant, name, int(number))
+        require_access(self.grant, version.dataset)
+        table = find_table(version, self.query.get("path", ""))
         shown = {
             "path": table.file.path,
             "state": table.state,
@@ -180,6 +185,6 @@ class DatasetVersionViewSet(ProjectViewSet):
     @extend_schema(responses={200: TablePreviewSerializer, **_UNFIT})
     def preview(self, request: Request, name: str, number: str) -> Response:
         """Show a table's first 100 rows and its columns' extremes. It is data, so this is on record."""
-        version = find_version(name, int(number))
+        version = find_version(self.grant, name, int(number))
         preview = actions.preview_table(self.grant, version, self.query.get("path", ""))
         return Response(TablePreviewSerializer(preview).data)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
+from registry.datasets.api_access import DatasetAccessViewSet
 
 _VERSIONS = "datasets/<str:name>/versions"
 _VERSION = f"{_VERSIONS}/<int:number>"
@@ -11,6 +12,26 @@ _version = DatasetVersionViewSet.as_view
 urlpatterns = [
     path("datasets", DatasetViewSet.as_view({"get": "list", "post": "create"}), name="datasets"),
     path("datasets/<str:name>", DatasetViewSet.as_view({"get": "retrieve"}), name="dataset"),
+    path(
+        "datasets/<str:name>/sensitivity",
+        DatasetAccessViewSet.as_view({"post": "sensitivity"}),
+        name="dataset_sensitivity",
+    ),
+    path(
+        "datasets/<str:name>/grants",
+        DatasetAccessViewSet.as_view({"get": "list", "post": "create"}),
+        name="dataset_grants",
+    ),
+    path(
+        "datasets/<str:name>/grants/<uuid:pk>",
+        DatasetAccessViewSet.as_view({"delete": "destroy"}),
+        name="dataset_grant",
+    ),
+    path(
+        "datasets/<str:name>/access-requests",
+        DatasetAccessViewSet.as_view({"post": "ask"}),
+        name="dataset_access_requests",
+    ),
     path(_VERSIONS, _version({"get": "list", "post": "create"}), name="dataset_versions"),
     path(_VERSION, _version({"get": "retrieve", "delete": "destroy"}), name="dataset_version"),
     path(f"{_VERSION}/seal", _version({"post": "seal"}), name="dataset_seal"),

@@ -5,16 +5,21 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.errors import NotFound
+from projects.doors import Grant
 from registry.datasets.names import is_name, printable
+from registry.datasets.sensitivity import names_version, visible
 from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
 
 _MOST_VERSIONS = 2**31 - 1
 
 
-def find_dataset(name: str, *, lock: bool = False) -> Dataset:
-    """Return a dataset by name; `lock` holds its row until the transaction ends. Raises `NotFound`."""
+def find_dataset(grant: Grant, name: str, *, lock: bool = False) -> Dataset:
+    """Return a dataset that somebody may know of, by name; `lock` holds its row until the transaction ends.
+
+    Raises `NotFound`, also for a restricted one that nobody let them at.
+    """
     rows = Dataset.objects.select_for_update() if lock else Dataset.objects.get_queryset()
-    found: Dataset | None = rows.filter(name=name).first() if is_name(name) else None
+    found: Dataset | None = visible(grant, rows).filter(name=name).first() if is_name(name) else None
     if found is None:
         raise NotFound(
             "dataset.not_found",
@@ -23,14 +28,16 @@ def find_dataset(name: str, *, lock: bool = False) -> Dataset:
     return found
 
 
-def find_version(name: str, number: int, *, lock: bool = False) -> DatasetVersion:
-    """Return a version by its dataset's name and its number. Raises `NotFound`."""
+def find_version(grant: Grant, name: str, number: int, *, lock: bool = False) -> DatasetVersion:
+    """Return a version by its dataset's name and its number. Raises `NotFound`, as `find_dataset` does."""
     rows = DatasetVersion.objects.select_related("dataset")
     if lock:
         rows = rows.select_for_update(of=("self",))
     known = is_name(name) and 0 < number <= _MOST_VERSIONS
+    if known:
+        rows = rows.filter(dataset__in=visible(grant, Dataset.objects.get_queryset()))
     found: DatasetVersion | None = rows.filter(dataset__name=name, number=number).first() if known else None
-    if found is None:
+    if found is None or not names_version(grant, found.pk):
         raise NotFound(
             "dataset.version_not_found",
             _("There is no version %(number)s of a dataset “%(name)s” in this project.")

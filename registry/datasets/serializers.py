@@ -68,7 +68,15 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
 
     class Meta:
         model = Dataset
-        fields = ("name", "description", "format", "created_by_label", "created_at", "latest")
+        fields = (
+            "name",
+            "description",
+            "format",
+            "sensitivity",
+            "created_by_label",
+            "created_at",
+            "latest",
+        )
         read_only_fields = fields
 
     @extend_schema_field(DatasetVersionSerializer(allow_null=True))

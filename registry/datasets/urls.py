@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.datasets import views
+from registry.datasets import views, views_access
 
 _DATASET = "datasets/<str:name>/"
 _VERSION = f"{_DATASET}versions/<int:number>/"
@@ -11,6 +11,9 @@ urlpatterns = [
     path("datasets/", views.DatasetList.as_view(), name="datasets"),
     path("datasets/new/", views.DatasetNew.as_view(), name="dataset_new"),
     path(_DATASET, views.DatasetPage.as_view(), name="dataset"),
+    path(f"{_DATASET}access/", views_access.DatasetAccessPage.as_view(), name="dataset_access"),
+    path(f"{_DATASET}access/<uuid:pk>/", views_access.DatasetGrantEnd.as_view(), name="dataset_access_end"),
+    path(f"{_VERSION}download/", views_access.DownloadPage.as_view(), name="dataset_download"),
     path(f"{_DATASET}versions/", views.VersionOpen.as_view(), name="dataset_version_open"),
     path(_VERSION, views.VersionPage.as_view(), name="dataset_version"),
     path(f"{_VERSION}preview/", views.PreviewPage.as_view(), name="dataset_preview"),

@@ -20,6 +20,7 @@ from registry.datasets import actions
 from registry.datasets.addresses import dataset_api, file_api, upload_api, version_api
 from registry.datasets.find import find_dataset, find_upload, find_version
 from registry.datasets.forms import DatasetForm, UploadForm
+from registry.datasets.sensitivity import GUARDED, may_have, visible
 from registry.datasets.summaries import find_table, tables_of, with_latest, with_shape
 from registry.datasets.usage import snippets, upload_command
 from registry.datasets.words import last_reads, with_words
@@ -49,7 +50,10 @@ class DatasetList(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_READ}
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        rows, search = Dataset.objects.all(), request.GET.get("search", "")[:100].replace("\x00", "")
+        rows, search = (
+            visible(grant, Dataset.objects.all()),
+            request.GET.get("search", "")[:100].replace("\x00", ""),
+        )
         if search:
             rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
         context = page_of(request, rows)
@@ -97,11 +101,11 @@ class DatasetPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_READ}
 
     def get(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
-        dataset = find_dataset(name)
+        dataset = find_dataset(grant, name)
         newest = DatasetVersion.objects.filter(dataset=dataset).select_related("dataset").order_by("-number")
         versions = with_shape(newest[:VERSIONS_SHOWN])
         asked = request.GET.get("version", "")
-        version = self._version(versions, name, asked)
+        version = self._version(grant, versions, name, asked)
         context: dict[str, Any] = {
             "dataset": dataset,
             "versions": versions,
@@ -114,29 +118,36 @@ class DatasetPage(ProjectView):
             context |= self._content(request, grant, version)
         return self.page(request, "registry/datasets/dataset.html", context)
 
-    def _version(self, versions: list[DatasetVersion], name: str, asked: str) -> DatasetVersion | None:
+    def _version(
+        self, grant: Grant, versions: list[DatasetVersion], name: str, asked: str
+    ) -> DatasetVersion | None:
         """The version asked for, else the newest sealed one, else nothing."""
         if asked.isdecimal():
             number = int(asked)
             found = next((each for each in versions if each.number == number), None)
-            return found or with_shape([find_version(name, number)])[0]
+            return found or with_shape([find_version(grant, name, number)])[0]
         return next((each for each in versions if not each.is_open), None)
 
     def _content(self, request: HttpRequest, grant: Grant, version: DatasetVersion) -> dict[str, Any]:
         files = list(DatasetFile.objects.filter(version=version).order_by("path")[:FILES_SHOWN])
         for file in files:
             file.version = version
-        tables = [] if version.is_open else list(tables_of(version))
+        allowed = may_have(grant, version.dataset)
+        tables = [] if version.is_open or not allowed else list(tables_of(version))
         wanted = request.GET.get("path", "")
         table = find_table(version, wanted if wanted in tables else "") if tables else None
         read = table.file if table is not None else files[0] if files else None
         return {
+            "allowed": allowed,
+            "asks_reason": version.dataset.sensitivity in GUARDED,
             "files": [{"file": file, "url": file_api(grant.slug, file)} for file in files],
             "files_more": max(0, version.file_count - len(files)),
             "tables": tables,
             "table": table,
             "columns": with_words(table.columns(), table.report.rows) if table and table.report else [],
-            "snippets": snippets(read.path, file_api(grant.slug, read)) if read is not None else [],
+            "snippets": snippets(read.path, file_api(grant.slug, read))
+            if read is not None and allowed
+            else [],
             "read_path": read.path if read is not None else "",
             "files_api": f"{version_api(grant.slug, version)}/files",
         }
@@ -160,7 +171,7 @@ class VersionOpen(ProjectView):
     actions: ClassVar[dict[str, str]] = {"post": Permission.DATASET_WRITE}
 
     def post(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
-        version = actions.open_version(grant, find_dataset(name))
+        version = actions.open_version(grant, find_dataset(grant, name))
         return HttpResponseRedirect(version_url(grant.slug, version))
 
 
@@ -170,7 +181,7 @@ class VersionPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_WRITE, "post": Permission.DATASET_WRITE}
 
     def get(self, request: HttpRequest, grant: Grant, name: str, number: int) -> HttpResponse:
-        version = find_version(name, number)
+        version = find_version(grant, name, number)
         if not version.is_open:
             return HttpResponseRedirect(dataset_url(grant.slug, name, number))
         files = DatasetFile.objects.filter(version=version).order_by("path")
@@ -192,7 +203,7 @@ class VersionPage(ProjectView):
         return self.page(request, "registry/datasets/version.html", context)
 
     def post(self, request: HttpRequest, grant: Grant, name: str, number: int) -> HttpResponse:
-        version = find_version(name, number, lock=True)
+        version = find_version(grant, name, number, lock=True)
         permission = Permission.DATASET_WRITE
         if request.POST.get("do") == "drop":
             attempt_or_say(request, permission, lambda: actions.delete_open_version(grant, version))
@@ -220,7 +231,7 @@ class UploadNew(ProjectView):
         if not form.is_valid():
             errors = {field: [str(text) for text in texts] for field, texts in form.errors.items()}
             raise Invalid("dataset.upload", _("This is not a file that can be uploaded."), errors=errors)
-        version = find_version(name, number, lock=True)
+        version = find_version(grant, name, number, lock=True)
         upload, _made = actions.begin_upload(
             grant, version, form.cleaned_data["filename"], size=form.cleaned_data["size"]
         )
@@ -233,7 +244,7 @@ class UploadDrop(ProjectView):
     actions: ClassVar[dict[str, str]] = {"post": Permission.DATASET_WRITE}
 
     def post(self, request: HttpRequest, grant: Grant, name: str, number: int, pk: UUID) -> HttpResponse:
-        version = find_version(name, number, lock=True)
+        version = find_version(grant, name, number, lock=True)
         actions.cancel_upload(grant, find_upload(version, str(pk), lock=True))
         return HttpResponseRedirect(version_url(grant.slug, version))
 
@@ -244,7 +255,7 @@ class PreviewPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_PREVIEW}
 
     def get(self, request: HttpRequest, grant: Grant, name: str, number: int) -> HttpResponse:
-        version = find_version(name, number)
+        version = find_version(grant, name, number)
         path = request.GET.get("path", "")
         context: dict[str, Any] = {"dataset": version.dataset, "version": version, "path": path}
         try:

@@ -3,12 +3,14 @@
 from registry.models.blob import Blob
 from registry.models.dataset import Dataset, DatasetFile, DatasetUpload, DatasetVersion, FileProfile
 from registry.models.endpoint import Endpoint, Revision
+from registry.models.sensitivity import DatasetGrant
 from registry.models.training import TrainingJob, TrainingProject, TrainingSource
 
 __all__ = [
     "Blob",
     "Dataset",
     "DatasetFile",
+    "DatasetGrant",
     "DatasetUpload",
     "DatasetVersion",
     "Endpoint",

@@ -25,15 +25,30 @@ class Dataset(TenantModel):
         TEXT = "text", _("Text")
         OTHER = "other", _("Other files")
 
+    class Sensitivity(models.TextChoices):
+        """From the least to the most sensitive; `registry.datasets.sensitivity` says what each asks for."""
+
+        PUBLIC = "public", _("Public")
+        INTERNAL = "internal", _("Internal")
+        CONFIDENTIAL = "confidential", _("Confidential")
+        RESTRICTED = "restricted", _("Restricted")
+
     name = models.CharField(_("Name"), max_length=63)
     description = models.TextField(_("Description"), max_length=2000, blank=True)
     format = models.CharField(_("Format"), max_length=16, choices=Format, blank=True, default=Format.UNKNOWN)
+    sensitivity = models.CharField(
+        _("Sensitivity"), max_length=16, choices=Sensitivity, default=Sensitivity.INTERNAL
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by_label = models.CharField(_("Created by"), max_length=160)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["account", "name"], name="registry_dataset_name"),
+            models.CheckConstraint(
+                condition=models.Q(sensitivity__in=["public", "internal", "confidential", "restricted"]),
+                name="registry_dataset_sensitivity",
+            ),
         ]
 
     @property

@@ -98,6 +98,7 @@ class TrainingJob(TenantModel):
 
     `inputs` maps a parameter of type path to the dataset version that is put there, as
     `{"dataset": name, "version": number, "id": …}`. `register_as` names the model that a successful job registers.
+    `made_from` is the highest sensitivity of its inputs as it was launched, empty where there are none.
     `settled_at` is when, after its end, its program was seen to have ended and its run to be closed.
     """
 
@@ -107,6 +108,7 @@ class TrainingJob(TenantModel):
     entry_point = models.CharField(_("Entry point"), max_length=120)
     parameters = models.JSONField(default=dict)
     inputs = models.JSONField(default=dict)
+    made_from = models.CharField(max_length=16, blank=True)
     command = models.TextField()
     experiment_name = models.CharField(_("Experiment"), max_length=200)
     register_as = models.CharField(_("Register as"), max_length=63, blank=True, validators=[NAME])

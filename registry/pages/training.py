@@ -14,6 +14,7 @@ from projects.doors import Grant
 from projects.doors.pages import ProjectView
 from projects.permissions import Permission
 from projects.views.common import attempt_or_say
+from registry.datasets.sensitivity import visible
 from registry.models import Dataset, TrainingJob, TrainingProject, TrainingSource
 from registry.pages.forms import GitSourceForm, LaunchForm, TrainingProjectForm, show_errors
 from registry.pages.paging import page_of
@@ -159,7 +160,9 @@ class TrainingNew(ProjectView):
         """The form of a project's newest source and chosen entry point."""
         source = newest_of(project)
         assert source is not None
-        datasets = list(Dataset.objects.order_by("name").values_list("name", flat=True)[:500])
+        datasets = list(
+            visible(self.grant, Dataset.objects.order_by("name")).values_list("name", flat=True)[:500]
+        )
         return LaunchForm(source, (data or request.GET).get("entry_point", ""), datasets, data)
 
     def show(

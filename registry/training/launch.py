@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Target
-from accounts.errors import Conflict, Invalid, NotFound
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.ids import uuid7
 from clusters.plans import default_limits
 from clusters.states import Kind
@@ -22,6 +22,7 @@ from projects.models import Operation, Project
 from projects.operations.submit import earlier
 from projects.permissions import RUN_PERMISSIONS, Permission
 from registry.datasets.find import find_dataset, find_version, latest_version
+from registry.datasets.sensitivity import highest, require_access
 from registry.models import DatasetVersion, TrainingJob, TrainingProject, TrainingSource
 from registry.models.training import NAME
 from registry.training.sources import mlproject_of
@@ -116,9 +117,9 @@ def _source_of(project: TrainingProject, number: int | None) -> TrainingSource:
     return returned
 
 
-def _version(name: str, number: str) -> DatasetVersion:
+def _version(grant: Grant, name: str, number: str) -> DatasetVersion:
     """The sealed version that `name@number` (or just `name`, the newest) means; raises `NotFound`."""
-    version = find_version(name, int(number)) if number else latest_version(find_dataset(name))
+    version = find_version(grant, name, int(number)) if number else latest_version(find_dataset(grant, name))
     if version is None or version.state != DatasetVersion.State.READY:
         raise NotFound(
             "dataset.not_ready", _("“%(name)s” has no sealed version to train on yet.") % {"name": name}
@@ -128,11 +129,14 @@ def _version(name: str, number: str) -> DatasetVersion:
 
 def _inputs(
     grant: Grant, asked: dict[str, str], types: dict[str, Any]
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Resolve datasets to versions; returns what to mount, and the parameter values that lead there."""
+) -> tuple[dict[str, dict[str, Any]], dict[str, str], str]:
+    """Resolve datasets to versions; returns what to mount, the parameter values that lead there, and how sensitive the
+    most sensitive of them is.
+    """
     mounts: dict[str, dict[str, Any]] = {}
     values: dict[str, str] = {}
     errors: dict[str, list[str]] = {}
+    levels: list[str] = []
     for parameter, wanted in asked.items():
         if types.get(parameter, {}).get("type") not in ("path", "uri"):
             errors[f"inputs.{parameter}"] = [
@@ -144,17 +148,19 @@ def _inputs(
             errors[f"inputs.{parameter}"] = [_("Write dataset or dataset@version, such as wafers@3.")]
             continue
         try:
-            version = _version(name, number)
-        except NotFound as missing:
+            version = _version(grant, name, number)
+            require_access(grant, version.dataset)
+        except (NotFound, Forbidden) as missing:
             errors[f"inputs.{parameter}"] = [str(missing)]
             continue
         mounts[parameter] = {"dataset": name, "version": version.number, "id": str(version.pk)}
+        levels.append(version.dataset.sensitivity)
         values[parameter] = f"{INPUTS}/{parameter}"
     if errors:
         raise Invalid("training.inputs_invalid", _("Some inputs cannot be used."), errors=errors)
     if mounts:
         grant.require(Permission.DATASET_DOWNLOAD)
-    return mounts, values
+    return mounts, values, highest(levels)
 
 
 def launch(
@@ -193,7 +199,7 @@ def launch(
             "training.invalid", _("The job was not launched: some values cannot be used."), errors=problems
         )
     types = source.parameters_of(asked.entry_point)
-    mounts, values = _inputs(grant, asked.inputs, types)
+    mounts, values, made_from = _inputs(grant, asked.inputs, types)
     bound = mlproject_of(source).bind(asked.entry_point, {**asked.parameters, **values})
     Project.objects.select_for_update().get()
     number = (TrainingJob.objects.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -205,6 +211,7 @@ def launch(
         entry_point=bound.entry_point,
         parameters=bound.parameters,
         inputs=mounts,
+        made_from=made_from,
         command=bound.command,
         experiment_name=asked.experiment or project.name,
         register_as=asked.register_as,

@@ -12,7 +12,8 @@ from clusters.states import Desired, Kind, Phase
 from projects.actions.tokens import revoke_workload_tokens
 from projects.operations import Again, Done, Failed, Work
 from projects.operations.registry import Cancelled
-from registry.models import TrainingJob
+from registry.datasets.sensitivity import person_may_have
+from registry.models import DatasetVersion, TrainingJob
 from registry.training import tracking
 from registry.training.workload import OWNER, owner_of, plan_of
 
@@ -69,8 +70,20 @@ def _workload(work: Work, job: TrainingJob) -> Workload | None:
         return find_workload(OWNER, job.pk)
 
 
+def _check_inputs(work: Work, job: TrainingJob) -> None:
+    """The grants of who launched are looked at again: between launching and starting they may have ended."""
+    ids = [mount["id"] for mount in job.inputs.values()]
+    for version in DatasetVersion.objects.select_related("dataset").filter(pk__in=ids):
+        if not person_may_have(work.operation.user_id, version.dataset):
+            raise Failed(
+                _("%(who)s may no longer have the data of “%(name)s”.")
+                % {"who": job.created_by_label, "name": version.dataset.name}
+            )
+
+
 def _start(work: Work, job: TrainingJob) -> None:
     with work.scope():
+        _check_inputs(work, job)
         work.heartbeat()
         workload = start_workload(kind=Kind.JOB, owner=owner_of(job), plan=plan_of(job))
         TrainingJob.objects.filter(pk=job.pk).update(workload_id=workload.pk)

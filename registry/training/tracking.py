@@ -11,6 +11,7 @@ from registry.mlflow.entities import ModelVersion, Run
 from registry.models import TrainingJob
 
 JOB_TAG = "portal.job"
+SENSITIVITY_TAG = "portal.made_from"
 
 
 def now_ms() -> int:
@@ -36,6 +37,8 @@ def ensure_run(job: TrainingJob, user: str) -> Run:
     }
     if source.commit:
         tags["mlflow.source.git.commit"] = source.commit
+    if job.made_from:
+        tags[SENSITIVITY_TAG] = job.made_from
     for parameter, mount in job.inputs.items():
         tags[f"portal.input.{parameter}"] = f"{mount['dataset']}@{mount['version']}"
     run = mlflow.create_run(

@@ -87,7 +87,12 @@ def prepare(workload: Workload, folder: Path, log: Log) -> None:
             (
                 parameter,
                 mount,
-                open_for_job(UUID(mount["id"]), on_behalf_of=job.created_by_label, job=job.label),
+                open_for_job(
+                    UUID(mount["id"]),
+                    user_id=job.operation.user_id,
+                    on_behalf_of=job.created_by_label,
+                    job=job.label,
+                ),
             )
             for parameter, mount in job.inputs.items()
         ]

@@ -4,6 +4,7 @@ A route that nobody has declared, or that needs a thing nobody has described, fa
 """
 
 import pkgutil
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -84,6 +85,9 @@ def _wrong(route: Route, method: str, caller: Caller, answer: Answer, entry: Ent
             return f"{seen}, expected 403: no {permission}"
         named = permission.encode() in answer.body
         return None if named else f"{seen} without the permission's name: {answer.body[:200]!r}"
+    if caller.label == "run token" and re.search(r"/datasets/[<{]", route.template):
+        # A job's token reaches the versions that its launch named, and this one named none.
+        return None if answer.status == 404 else f"{seen}, expected 404 for a job's token"
     extra, _colon, status = (entry.also.get(method) or entry.also.get("*", "") if entry else "").partition(
         ":"
     )

@@ -45,7 +45,7 @@ def _store(cast: Cast, name: str, path: str, content: bytes) -> None:
         with BlobWriter.open(grant.account_id) as writer:
             writer.append(content)
             writer.complete()
-            actions.add_single_file_version(grant, find_dataset(name), path, writer)
+            actions.add_single_file_version(grant, find_dataset(grant, name), path, writer)
         due = list(Operation.objects.filter(state="queued").values_list("pk", flat=True))
     for pk in due:
         work.run(cast.acme.account_id, pk)
@@ -106,7 +106,7 @@ def test_no_page_asks_much(cast: Cast, pages: str) -> None:
         _store(cast, "data-0", "a.csv", CSV + b"A3,%d\n" % index)
     alice = cast.client("alice")
     with cast.inside("alice") as grant:
-        version = actions.open_version(grant, find_dataset("data-0"))
+        version = actions.open_version(grant, find_dataset(grant, "data-0"))
         for index in range(5):
             actions.begin_upload(grant, version, f"{index}.csv")
     for tail in (
@@ -174,7 +174,7 @@ def test_a_job_reads_a_version_on_record(cast: Cast, pages: str) -> None:
     _store(cast, "wafers", "deep/a.csv", CSV)
     with cast.inside("sam"):
         version = DatasetVersion.objects.get()
-        files = open_for_job(version.pk, on_behalf_of="sam", job="wafer-yield #1")
+        files = open_for_job(version.pk, user_id=cast.sam.pk, on_behalf_of="sam", job="wafer-yield #1")
     read = {path: b"".join(pieces) for path, pieces in files}
     assert read == {"deep/a.csv": CSV}, "also after the scope has closed"
     assert ("dataset.read", "ok", "sam") in events(cast.acme.account_id, action="dataset.read")

@@ -8,6 +8,7 @@ from accounts import audit
 from accounts.errors import Conflict, Unprocessable
 from projects.doors import Grant
 from projects.permissions import Permission
+from registry.datasets.sensitivity import require_access
 from registry.datasets.summaries import find_table
 from registry.models import DatasetVersion
 
@@ -18,6 +19,7 @@ def preview_table(grant: Grant, version: DatasetVersion, path: str = "") -> dict
     Raises as `find_table`; `Conflict` while it is being profiled, `Unprocessable` where that failed.
     """
     grant.require(Permission.DATASET_PREVIEW)
+    require_access(grant, version.dataset)
     table = find_table(version, path)
     if table.report is None:
         if table.problem:

@@ -32,7 +32,7 @@ class Sealed:
 
 def open_version(grant: Grant, dataset: Dataset, *, note: str = "") -> DatasetVersion:
     """Open the next version of a dataset, empty."""
-    find_dataset(dataset.name, lock=True)
+    find_dataset(grant, dataset.name, lock=True)
     last = DatasetVersion.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion(
         dataset=dataset, number=last + 1, note=note.strip(), created_by_label=person_behind(grant)
@@ -50,7 +50,7 @@ def seal_version(grant: Grant, version: DatasetVersion) -> Sealed:
     """
     require_open(version)
     # One seal at a time per dataset: each is compared with the newest before it.
-    find_dataset(version.dataset.name, lock=True)
+    find_dataset(grant, version.dataset.name, lock=True)
     unfinished = list(DatasetUpload.objects.filter(version=version).values_list("path", flat=True)[:20])
     if unfinished:
         raise Conflict(

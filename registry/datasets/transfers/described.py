@@ -153,6 +153,18 @@ DOWNLOAD: Described = {
             {"in": "header", "name": "Range", "schema": {"type": "string"}},
             {"in": "header", "name": "If-Range", "schema": {"type": "string"}},
             {"in": "header", "name": "If-None-Match", "schema": {"type": "string"}},
+            {
+                "in": "header",
+                "name": "X-Access-Reason",
+                "description": "Why: asked for from confidential up, kept on record. Percent-encode what is not ASCII.",
+                "schema": {"type": "string"},
+            },
+            {
+                "in": "query",
+                "name": "reason",
+                "description": "The same, for clients that send no headers of their own.",
+                "schema": {"type": "string", "maxLength": 500},
+            },
         ],
         "responses": {
             "200": {"description": "The whole file.", "content": _CONTENT, "headers": _TAG},

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from accounts import audit
 from accounts.problems import CONTENT_TYPE, problem
@@ -18,6 +18,7 @@ from projects.permissions import Permission
 from registry.blobs import BlobReader, Unsatisfiable, parse_range
 from registry.datasets.find import find_file, find_version
 from registry.datasets.profile.formats import media_type
+from registry.datasets.sensitivity import GUARDED, REASON_HEADER, reason_for, require_access
 from registry.datasets.transfers import described
 from registry.datasets.transfers.errors import range_not_satisfiable
 from registry.models import DatasetFile
@@ -43,10 +44,17 @@ class FileDownload(ProjectApp):
     documentation: ClassVar[dict[str, dict[str, Any]]] = described.DOWNLOAD
 
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
-        file = find_file(find_version(kwargs["name"], int(kwargs["number"])), kwargs["path"])
+        file = find_file(find_version(grant, kwargs["name"], int(kwargs["number"])), kwargs["path"])
+        dataset = file.version.dataset
+        require_access(grant, dataset)
         answer = _decide(request, file)
         if answer.status in (200, 206) and request.method == "GET":
+            reason = reason_for(grant, dataset, _reason_given(request))
             detail: dict[str, Any] = {"path": file.path, "sha256": file.sha256}
+            if dataset.sensitivity in GUARDED:
+                detail["sensitivity"] = dataset.sensitivity
+            if reason:
+                detail["reason"] = reason
             if answer.status == 206:
                 detail["bytes"] = [answer.start, answer.end - 1]
             audit.record("dataset.download", file.version, detail=detail)
@@ -80,6 +88,12 @@ class FileDownload(ProjectApp):
             return
         with answer.reader as reader:
             await request.respond(answer.status, headers, _pieces(request, reader, answer.start, answer.end))
+
+
+def _reason_given(request: AsgiRequest) -> str:
+    """The header (percent-encoded where it is not ASCII) or the query's parameter."""
+    header = unquote(request.headers.get(REASON_HEADER, ""))
+    return header or request.query.get("reason", "")
 
 
 def _decide(request: AsgiRequest, file: DatasetFile) -> _Answer:

@@ -34,7 +34,7 @@ class SingleFileVersion(ProjectApp):
     documentation: ClassVar[dict[str, dict[str, Any]]] = described.SINGLE
 
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
-        find_dataset(kwargs["name"])
+        find_dataset(grant, kwargs["name"])
         request.scope[_ASKED] = _asked(request)
 
     async def handle(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
@@ -96,7 +96,7 @@ def _check_digest(asked: dict[str, str], digest: str) -> None:
 
 def _add(grant: Grant, name: str, asked: dict[str, str], writer: BlobWriter) -> tuple[int, dict[str, Any]]:
     sealed = actions.add_single_file_version(
-        grant, find_dataset(name), asked["path"], writer, note=asked.get("note", "")
+        grant, find_dataset(grant, name), asked["path"], writer, note=asked.get("note", "")
     )
     version = with_shape([sealed.version])[0]
     shown = dict(SealedVersionSerializer(version, context={"identical": sealed.identical}).data)

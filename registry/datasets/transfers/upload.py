@@ -27,7 +27,7 @@ class _OneUpload(ProjectApp):
     """Finds the upload while the door is open, so that a miss is on record as any other."""
 
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
-        version = find_version(kwargs["name"], int(kwargs["number"]))
+        version = find_version(grant, kwargs["name"], int(kwargs["number"]))
         request.scope[_UPLOAD] = find_upload(version, kwargs["upload_id"])
 
     def _found(self, request: AsgiRequest) -> DatasetUpload:
@@ -140,7 +140,7 @@ def _remember(upload: DatasetUpload, offset: int) -> None:
 
 def _finish(grant: Grant, kwargs: dict[str, str], writer: BlobWriter) -> dict[str, Any]:
     """Under the version's lock: sealing waits for it, or has been first."""
-    version = find_version(kwargs["name"], int(kwargs["number"]), lock=True)
+    version = find_version(grant, kwargs["name"], int(kwargs["number"]), lock=True)
     upload = find_upload(version, kwargs["upload_id"], lock=True)
     file = actions.finish_upload(grant, upload, writer)
     return dict(DatasetFileSerializer(file, context={"slug": grant.slug}).data)

@@ -1,0 +1,210 @@
+"""Changing how sensitive a dataset is, and letting people at it by name."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
+
+from accounts import audit
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.models import User
+from projects import approvals
+from projects.actions.access import check_days
+from projects.doors import Grant
+from projects.holdings import check_role
+from projects.models import ApprovalRequest, Membership
+from projects.notifications import notify
+from projects.permissions import Permission
+from registry.datasets.actions.datasets import person_behind
+from registry.datasets.sensitivity import GUARDED, may_have, rank
+from registry.models import Dataset, DatasetGrant
+
+ACCESS = "dataset.access"
+LOWER = "dataset.sensitivity"
+GRANTED = "dataset.granted"
+DEFAULT_DAYS = 30
+
+
+def _reason(text: str) -> str:
+    reason = text.strip()
+    if not reason:
+        message = _("Say why: it stays on record.")
+        raise Invalid("dataset.reason", message, errors={"reason": [message]})
+    return reason
+
+
+def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> ApprovalRequest | None:
+    """Make a dataset more sensitive at once, or less: that needs `access.decide`, else it is asked for, and the request
+    is returned. Who raises it to confidential or above keeps access, by a grant of their own on record.
+
+    Raises `Invalid` without a reason or for no such level, `Conflict` for the level that it has.
+    """
+    reason = _reason(reason)
+    if level not in Dataset.Sensitivity.values:
+        message = _("There is no sensitivity “%(level)s”.") % {"level": level}
+        raise Invalid("dataset.sensitivity", message, errors={"sensitivity": [message]})
+    if level == dataset.sensitivity:
+        raise Conflict(
+            "dataset.sensitivity",
+            _("“%(name)s” is %(level)s already.")
+            % {"name": dataset.name, "level": dataset.get_sensitivity_display()},
+        )
+    if rank(level) < rank(dataset.sensitivity) and not grant.can(Permission.ACCESS_DECIDE):
+        return approvals.ask(LOWER, dataset, {"sensitivity": level}, reason, grant)
+    guarded_before = dataset.sensitivity in GUARDED
+    _set(dataset, level, reason)
+    if level in GUARDED and not guarded_before and grant.can(Permission.DATASET_DOWNLOAD):
+        _let(grant, dataset, user=User.objects.get(pk=grant.user_id), reason=reason)
+    return None
+
+
+def _set(dataset: Dataset, level: str, reason: str) -> None:
+    before, dataset.sensitivity = dataset.sensitivity, level
+    dataset.save(update_fields=["sensitivity"])
+    audit.record("dataset.sensitivity", dataset, detail={"from": before, "to": level, "reason": reason})
+
+
+def lowered(request: ApprovalRequest, grant: Grant) -> None:
+    """What approving a lower sensitivity does."""
+    _set(Dataset.objects.get(pk=request.target_id), str(request.payload["sensitivity"]), request.reason)
+
+
+def lower_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
+    """What it is, and what it would be."""
+    dataset = Dataset.objects.filter(pk=request.target_id).first()
+    levels = dict(Dataset.Sensitivity.choices)
+    return [
+        (_("Dataset"), request.target_label),
+        (_("Sensitivity now"), str(dataset.get_sensitivity_display()) if dataset else "—"),
+        (_("Would be"), str(levels[request.payload["sensitivity"]])),
+    ]
+
+
+def ask_access(grant: Grant, dataset: Dataset, reason: str, days: int = DEFAULT_DAYS) -> ApprovalRequest:
+    """Ask to be let at a dataset. Raises `Conflict` where one may have it already, or has asked."""
+    check_days(days)
+    if may_have(grant, dataset):
+        raise Conflict("dataset.access_held", _("You may have this data already."))
+    return approvals.ask(ACCESS, dataset, {"days": days}, reason, grant)
+
+
+def access_approved(request: ApprovalRequest, grant: Grant) -> None:
+    """What approving a request for a dataset does."""
+    dataset, person = Dataset.objects.get(pk=request.target_id), request.asked_by
+    assert person is not None
+    _let(grant, dataset, user=person, reason=request.reason, days=int(request.payload["days"]))
+
+
+def access_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
+    """How sensitive the data is, and who may have it."""
+    dataset = Dataset.objects.filter(pk=request.target_id).first()
+    if dataset is None:
+        return [(_("Dataset"), _("gone"))]
+    rows = DatasetGrant.objects.select_related("user").filter(dataset=dataset, ended_at=None)
+    return [
+        (_("Dataset"), dataset.name),
+        (_("Sensitivity"), str(dataset.get_sensitivity_display())),
+        (_("For"), _("%(days)d days") % {"days": request.payload["days"]}),
+        (_("Has access"), ", ".join(row.bearer for row in rows if row.live) or _("nobody")),
+    ]
+
+
+def give_access(
+    grant: Grant,
+    dataset: Dataset,
+    *,
+    username: str = "",
+    role: str = "",
+    days: int | None = None,
+    reason: str,
+) -> DatasetGrant:
+    """Let a member, or everybody of a role, at a dataset; for good unless `days` is given.
+
+    Raises `Invalid` for a missing reason, both or neither of person and role; `NotFound` for who is no member;
+    `Forbidden` to oneself.
+    """
+    grant.require(Permission.ACCESS_DECIDE)
+    reason = _reason(reason)
+    if days is not None:
+        check_days(days)
+    if bool(username) == bool(role):
+        message = _("Name a person or a role, one of the two.")
+        raise Invalid("dataset.bearer", message, errors={"username": [message]})
+    if role:
+        check_role(role)
+        if role == grant.role and not approvals_alone(grant):
+            raise Forbidden("access.self", _("This is your own role. Ask for access: somebody else decides."))
+        return _let(grant, dataset, role=role, reason=reason, days=days)
+    member = Membership.objects.select_related("user").filter(user__username__iexact=username.strip()).first()
+    if member is None:
+        message = _("“%(user)s” is not a member of this project.") % {"user": username}
+        raise NotFound("member.not_found", message, errors={"username": [message]})
+    if member.user_id == grant.user_id:
+        raise Forbidden(
+            "access.self", _("Nobody lets themselves at data. Ask for it: somebody else decides.")
+        )
+    return _let(grant, dataset, user=member.user, reason=reason, days=days)
+
+
+def approvals_alone(grant: Grant) -> bool:
+    """Whether nobody else in the project decides on access."""
+    from projects.holdings import holders_of
+
+    return not holders_of(Permission.ACCESS_DECIDE) - {grant.user_id}
+
+
+def _let(
+    grant: Grant,
+    dataset: Dataset,
+    *,
+    user: User | None = None,
+    role: str = "",
+    reason: str,
+    days: int | None = None,
+) -> DatasetGrant:
+    let = DatasetGrant(
+        dataset=dataset,
+        user=user,
+        role=role,
+        reason=reason[:500],
+        granted_by_label=person_behind(grant)[:160],
+        expires_at=timezone.now() + timedelta(days=days) if days else None,
+    )
+    let.save(force_insert=True)
+    audit.record(
+        "dataset.access_grant",
+        dataset,
+        detail={"to": let.bearer, "days": days, "reason": reason, "grant": str(let.pk)},
+    )
+    if user is not None and user.pk != grant.user_id:
+        notify(
+            grant.account_id,
+            GRANTED,
+            noop("You may have the data of “%(name)s”"),
+            noop("%(who)s: %(note)s"),
+            recipients=[user.pk],
+            values={"name": dataset.name, "who": let.granted_by_label, "note": reason},
+            link=f"/projects/{grant.slug}/datasets/{dataset.name}/",
+        )
+    return let
+
+
+def find_grant(dataset: Dataset, pk: UUID) -> DatasetGrant:
+    """Return a grant on a dataset; raises `NotFound`."""
+    found: DatasetGrant | None = (
+        DatasetGrant.objects.select_related("user", "dataset").filter(dataset=dataset, pk=pk).first()
+    )
+    if found is None:
+        raise NotFound("dataset.grant_not_found", _("There is no such grant on this dataset."))
+    return found
+
+
+def end_access(grant: Grant, let: DatasetGrant) -> None:
+    """End a grant on a dataset. Raises `Conflict` for one that has ended."""
+    if let.user_id != grant.user_id:
+        grant.require(Permission.ACCESS_DECIDE)
+    if not DatasetGrant.objects.filter(pk=let.pk, ended_at=None).update(ended_at=timezone.now()):
+        raise Conflict("access.ended", _("This grant has ended already."))
+    audit.record("dataset.access_end", let.dataset, detail={"to": let.bearer, "grant": str(let.pk)})

@@ -1,0 +1,26 @@
+"""What this floor lets people ask for and tells them about, registered once as the process starts."""
+
+from django.utils.translation import gettext_lazy as _
+
+from projects import approvals, notifications
+from projects.permissions import Permission
+from registry.datasets.actions import sensitivity
+
+
+def register() -> None:
+    """Make the kinds of requests and notices of this floor known."""
+    notifications.register_notice(sensitivity.GRANTED, _("Data that I was let at"))
+    approvals.register_kind(
+        sensitivity.ACCESS,
+        _("Access to data"),
+        permission=Permission.ACCESS_DECIDE,
+        on_approve=sensitivity.access_approved,
+        evidence=sensitivity.access_evidence,
+    )
+    approvals.register_kind(
+        sensitivity.LOWER,
+        _("Lower sensitivity"),
+        permission=Permission.ACCESS_DECIDE,
+        on_approve=sensitivity.lowered,
+        evidence=sensitivity.lower_evidence,
+    )
