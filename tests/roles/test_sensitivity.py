@@ -97,19 +97,19 @@ def test_internal_data_asks_nothing(cast: Cast) -> None:
 
 
 def test_restricted_data_is_not_even_listed(cast: Cast) -> None:
-    make(cast, "restricted")
+    make(cast, "restricted", "dies")
     sam = cast.client("sam")
     assert sam.get(f"{cast.url}/datasets").json()["results"] == []
-    assert set(ways(cast, "sam").values()) == {404}
-    missing, hidden = sam.get(f"{cast.url}/datasets/nothing"), sam.get(f"{cast.url}/datasets/wafers")
+    assert set(ways(cast, "sam", "dies").values()) == {404}
+    missing, hidden = sam.get(f"{cast.url}/datasets/nothing"), sam.get(f"{cast.url}/datasets/dies")
     assert missing.status_code == hidden.status_code == 404
     assert missing.json()["code"] == hidden.json()["code"]
     pages = f"/projects/{cast.acme.slug}/datasets/"
-    assert f"{pages}wafers/" not in sam.get(pages).content.decode()
-    assert f"{pages}wafers/" in cast.client("alice").get(pages).content.decode()
+    assert f"{pages}dies/" not in sam.get(pages).content.decode()
+    assert f"{pages}dies/" in cast.client("alice").get(pages).content.decode()
     stella = cast.client("stella")  # decides on access: sees the name, not the data
     assert len(stella.get(f"{cast.url}/datasets").json()["results"]) == 1
-    assert stella.get(f"{cast.url}/datasets/wafers/versions/1/preview").status_code == 403
+    assert stella.get(f"{cast.url}/datasets/dies/versions/1/preview").status_code == 403
 
 
 def test_asking_and_being_let_at_it(cast: Cast) -> None:
