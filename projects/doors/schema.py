@@ -154,7 +154,8 @@ def document_asgi(schema: dict[str, Any], routes: Iterable[tuple[str, Any]]) -> 
         names = re.findall(r"{(\w+)}", path)
         entry = schema["paths"].setdefault(path, {})
         for method, operation in described.items():
-            problems = problem_responses(_READ_PROBLEMS if method == "GET" else _WRITE_PROBLEMS)
+            statuses = _READ_PROBLEMS if method == "GET" else _WRITE_PROBLEMS
+            problems = problem_responses((*statuses, 429))
             own = [
                 {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
                 for name in names
