@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import factors, profile, security, sign_in
+from accounts.views import factors, profile, security, sign_in, single
 
 app_name = "accounts"
 
@@ -10,6 +10,9 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-in/second/", sign_in.second_step, name="second_step"),
     path("sign-in/passkey/", sign_in.passkey, name="passkey"),
+    path("sign-in/oidc/", single.begin, name="oidc"),
+    path("sign-in/oidc/back/", single.back, name="oidc_back"),
+    path("me/security/connect/", single.connect, name="connect_provider"),
     path("sign-in/again/", sign_in.sign_in_again, name="sign_in_again"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("password/", sign_in.password, name="password"),

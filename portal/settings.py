@@ -24,6 +24,7 @@ from portal.locations import (
     remembered_metrics_token,
     remembered_secret_key,
 )
+from portal.sign_in_environment import secret_or_empty
 
 CODE = Path(__file__).resolve().parent.parent
 
@@ -187,6 +188,27 @@ SESSION_COOKIE_AGE = ENVIRONMENT.session_seconds
 SESSION_IDLE_SECONDS = ENVIRONMENT.session_idle_seconds
 # Over plain http the portal is one person's, on the machine before them.
 REQUIRE_MFA = ENVIRONMENT.require_mfa or ("admins" if HTTPS else "nobody")
+OIDC_ISSUER = ENVIRONMENT.oidc_issuer
+OIDC_CLIENT_ID = ENVIRONMENT.oidc_client_id
+OIDC_CLIENT_SECRET = secret_or_empty(ENVIRONMENT.oidc_client_secret)
+OIDC_NAME = ENVIRONMENT.oidc_name
+OIDC_SCOPES = ENVIRONMENT.oidc_scopes
+OIDC_GROUPS_CLAIM = ENVIRONMENT.oidc_groups_claim
+OIDC_GROUPS = ENVIRONMENT.oidc_groups
+OIDC_CREATE_USERS = ENVIRONMENT.oidc_create_users
+OIDC_CA_FILE = ENVIRONMENT.oidc_ca_file
+LDAP_URL = ENVIRONMENT.ldap_url
+LDAP_START_TLS = ENVIRONMENT.ldap_start_tls
+LDAP_CA_FILE = ENVIRONMENT.ldap_ca_file
+LDAP_BIND_DN = ENVIRONMENT.ldap_bind_dn
+LDAP_BIND_PASSWORD = secret_or_empty(ENVIRONMENT.ldap_bind_password)
+LDAP_BASE = ENVIRONMENT.ldap_base
+LDAP_USER_FILTER = ENVIRONMENT.ldap_user_filter
+LDAP_ID_ATTRIBUTE = ENVIRONMENT.ldap_id_attribute
+LDAP_GROUP_BASE = ENVIRONMENT.ldap_group_base or ENVIRONMENT.ldap_base
+LDAP_GROUP_FILTER = ENVIRONMENT.ldap_group_filter
+LDAP_GROUPS = ENVIRONMENT.ldap_groups
+LDAP_CREATE_USERS = ENVIRONMENT.ldap_create_users
 # A __Host- cookie is taken from this very host only, over https, for every path: no neighbour can set it.
 _HOST = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME = f"{_HOST}session"

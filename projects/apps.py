@@ -8,6 +8,7 @@ class ProjectsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.credentials.dependants import register_dependants
         from accounts.crypto.columns import register_column
+        from accounts.groups import register_roles
         from projects import (
             audit_verification,
             credential_tests,
@@ -16,6 +17,7 @@ class ProjectsConfig(AppConfig):
             notifications,
             operations,
         )
+        from projects.actions.group_roles import give_roles
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
 
@@ -33,6 +35,7 @@ class ProjectsConfig(AppConfig):
         )
         notifications.register_notice(audit_verification.NOTICE, _("Audit log"))
         operations.register(lease_checks.KIND, lease_checks.advance, label=_("Try of a lent credential"))
+        register_roles(give_roles)
         register_dependants(webhooks)
         kinds.register()
         register_dependants(links)

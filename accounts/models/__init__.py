@@ -12,6 +12,7 @@ from accounts.models.audit_seal import (
 )
 from accounts.models.credential import Credential, CredentialTest
 from accounts.models.factor import Factor, RecoveryCode
+from accounts.models.identity import ExternalIdentity
 from accounts.models.key import AccountKey, KeyRotation, KeyState, PlatformKey
 from accounts.models.link import TrustLink
 from accounts.models.session import KnownDevice, Session, Throttle
@@ -29,6 +30,7 @@ __all__ = [
     "AuditVerification",
     "Credential",
     "CredentialTest",
+    "ExternalIdentity",
     "Factor",
     "KeyRotation",
     "KeyState",

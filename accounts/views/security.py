@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
@@ -11,8 +12,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import devices, passkeys
-from accounts.actions import factors, sessions
+from accounts import devices, oidc, passkeys
+from accounts.actions import external, factors, sessions
 from accounts.actions.sessions import SIGN_IN_ACTIONS, recent_sign_ins
 from accounts.actions.sign_in import actor_of
 from accounts.forms import EndSessionForm
@@ -34,6 +35,8 @@ def security(request: HttpRequest, user: User) -> HttpResponse:
         "factors": factors.factors_of(user),
         "codes_left": factors.codes_left(user),
         "passkeys": passkeys.possible(request),
+        "identities": external.identities_of(user),
+        "provider": settings.OIDC_NAME if oidc.enabled() else "",
         "next": wanted_page(request),
         "sessions": [
             {

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -29,7 +30,7 @@ def shown(
 ) -> HttpResponse:
     """The form again, with what was wrong; a wait also in the header that programs read."""
     status = error.status if error is not None else 400 if form.errors else 200
-    context["wrong"] = error
+    context |= {"wrong": error, "provider": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
     response = render(
         request, template, {"form": form, "next": wanted_page(request), **context}, status=status
     )

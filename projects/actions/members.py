@@ -62,7 +62,7 @@ def _within_own(grant: Grant, role: str) -> None:
         )
 
 
-def _keep_an_owner(membership: Membership) -> None:
+def keep_an_owner(membership: Membership) -> None:
     """Raise `Conflict` where this is the last owner. Every owner's row is locked, always in one order: of two owners
     who leave at the same moment, the second one waits, and finds themselves the last."""
     lasting = Membership.objects.filter(role=Role.OWNER, expires_at=None)
@@ -77,7 +77,7 @@ def change_role(grant: Grant, membership: Membership, role: str) -> Membership:
     _within_own(grant, role)
     _within_own(grant, membership.role)
     if role != Role.OWNER:
-        _keep_an_owner(membership)
+        keep_an_owner(membership)
     before = membership.role
     membership.role = role
     membership.save(update_fields=["role"])
@@ -88,7 +88,7 @@ def change_role(grant: Grant, membership: Membership, role: str) -> Membership:
 def remove_member(grant: Grant, membership: Membership) -> None:
     """End a membership; the person's tokens stop at once, since a token never has more than its person."""
     _within_own(grant, membership.role)
-    _keep_an_owner(membership)
+    keep_an_owner(membership)
     audit.record("member.remove", membership, detail={"role": membership.role})
     membership.delete()
 
