@@ -132,6 +132,7 @@ def active_key(account_id: UUID | None) -> tuple[int, bytes]:
     lock it): what is sealed here is seen by whoever counts the key's values before destroying it. The platform's key
     is made at its first use.
     """
+    _check(account_id)
     known = _of_scope() if account_id is not None else None
     if known is not None and known.active is not None:
         savepoints, version, wrapped = known.active
@@ -150,10 +151,10 @@ def active_key(account_id: UUID | None) -> tuple[int, bytes]:
 
 def key_of_version(account_id: UUID | None, version: int) -> bytes:
     """Return the bytes of one version of a protection key; raise `SealError` where there is none."""
-    rows = _rows(account_id)
+    _check(account_id)
     known = _of_scope().rows if account_id is not None else {}
     if version not in known:
-        kept = rows.filter(version=version).exclude(state=DESTROYED)
+        kept = _rows(account_id).filter(version=version).exclude(state=DESTROYED)
         wrapped = kept.values_list("wrapped", flat=True).first()
         if wrapped is None:
             raise SealError
@@ -218,11 +219,16 @@ def context_of(account_id: UUID | None, version: int) -> bytes:
     return platform_key_context(version) if account_id is None else account_key_context(account_id, version)
 
 
+def _check(account_id: UUID | None) -> None:
+    """In another account's scope, an account is as good as unknown."""
+    if account_id is not None and require_account() != account_id:
+        raise SealError
+
+
 def _rows(account_id: UUID | None) -> Any:
-    """The key rows of an account, or the platform's. In another account's scope, an account is as good as unknown."""
+    """The key rows of an account, or the platform's."""
     # By name: the models of this app have sealed fields, and import this package.
     if account_id is None:
         return apps.get_model("accounts", "PlatformKey").objects.all()
-    if require_account() != account_id:
-        raise SealError
+    _check(account_id)
     return apps.get_model("accounts", "AccountKey").objects.filter(account_id=account_id)

@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.crypto.columns import SealedColumn, sealed_columns
+from accounts.models import KeyState
 from accounts.rotation.rows import inside, key_rows
 
 
@@ -37,7 +38,7 @@ def count_values(account_id: UUID | None) -> Counter[int]:
         total: Counter[int] = Counter()
         for counted in values_by_version(account_id).values():
             total += counted
-        for row in key_rows(account_id).only("pk", "version"):
+        for row in key_rows(account_id).exclude(state=KeyState.DESTROYED).only("pk", "version"):
             key_rows(account_id).filter(pk=row.pk).update(
                 sealed_values=total[row.version], counted_at=timezone.now()
             )
