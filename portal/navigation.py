@@ -67,6 +67,7 @@ PROJECT: list[tuple["_StrPromise | str", list[Item]]] = [
             Item(_("Audit"), "journal-check", "audit/", "audit.read"),
             Item(_("Settings"), "gear", "settings/", "project.read"),
             Item(_("Members"), "people", "settings/members/", "member.read"),
+            Item(_("Permissions"), "shield-check", "settings/permissions/", "member.read"),
             Item(_("Account"), "building", "settings/account/", "project.read"),
             Item(_("Tokens"), "key", "settings/tokens/", "token.use"),
             Item(_("Webhooks"), "send", "settings/webhooks/", "webhook.read"),

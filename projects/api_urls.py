@@ -12,6 +12,7 @@ from projects.api.notifications import NoticeViewSet, PreferencesViewSet, Webhoo
 from projects.api.operations import OperationViewSet
 from projects.api.platform_tokens import PlatformTokenViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
+from projects.api.roles import CustomRoleViewSet, ReachViewSet
 from projects.api.security import FactorViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
 
@@ -70,6 +71,14 @@ _within = [
     path("links/<uuid:pk>", LinkViewSet.as_view({"get": "retrieve"}), name="link"),
     path("links/<uuid:pk>/approve", LinkViewSet.as_view({"post": "approve"}), name="link_approve"),
     path("links/<uuid:pk>/revoke", LinkViewSet.as_view({"post": "revoke"}), name="link_revoke"),
+    path("custom-roles", CustomRoleViewSet.as_view({"get": "list", "post": "create"}), name="custom_roles"),
+    path(
+        "custom-roles/<str:name>",
+        CustomRoleViewSet.as_view({"put": "update", "delete": "destroy"}),
+        name="custom_role",
+    ),
+    path("people", ReachViewSet.as_view({"get": "list"}), name="people"),
+    path("people/<str:username>", ReachViewSet.as_view({"get": "retrieve"}), name="person"),
     path("approvals", ApprovalViewSet.as_view({"get": "list", "post": "create"}), name="approvals"),
     path("approvals/<uuid:pk>", ApprovalViewSet.as_view({"get": "retrieve"}), name="approval"),
     path(

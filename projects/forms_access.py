@@ -47,3 +47,30 @@ class AccessForm(forms.Form):
         field = self.fields["permission"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = _words(permissions)
+
+
+class GiveForm(AccessForm):
+    """Which permission a member gets, why, and for how long."""
+
+
+class RoleMakeForm(forms.Form):
+    """A role of the project's own: at most what its maker holds."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=32,
+        help_text=_("Lower-case letters, digits and hyphens."),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "none"}),
+    )
+    description = forms.CharField(label=_("Description"), max_length=300, required=False)
+    permissions = forms.MultipleChoiceField(
+        label=_("May"), choices=[], required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, permissions: Sequence[str], *args: Any, fixed: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if fixed:
+            del self.fields["name"]
+        field = self.fields["permissions"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = _words(permissions)

@@ -4,11 +4,14 @@ from django.utils.translation import gettext_lazy as _
 
 from projects import approvals, notifications
 from projects.permissions import Permission
+from projects.reach import register_reach
 from registry.datasets.actions import sensitivity
+from registry.datasets.reach import datasets_of
 
 
 def register() -> None:
     """Make the kinds of requests and notices of this floor known."""
+    register_reach(datasets_of)
     notifications.register_notice(sensitivity.GRANTED, _("Data that I was let at"))
     approvals.register_kind(
         sensitivity.ACCESS,

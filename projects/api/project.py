@@ -14,7 +14,7 @@ from projects.actions.project import update_project
 from projects.doors.api import ProjectViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
-from projects.models import Membership, Project
+from projects.models import CustomRole, Membership, Project
 from projects.permissions import Permission, Role, permissions_of
 from projects.serializers import (
     MemberBody,
@@ -58,11 +58,10 @@ class ProjectDetailViewSet(ProjectViewSet):
         operation_id="project_roles", summary="Roles and their permissions", responses=RoleTableSerializer
     )
     def roles(self, request: Request) -> Response:
-        table = {
-            permission.value: [role for role in Role.values if permission in permissions_of(role)]
-            for permission in Permission
-        }
-        return Response({"roles": Role.values, "permissions": table})
+        sets = {role: {str(p) for p in permissions_of(role)} for role in Role.values}
+        sets |= {role.name: set(role.permissions) for role in CustomRole.objects.order_by("name")}
+        table = {p.value: [role for role, held in sets.items() if p.value in held] for p in Permission}
+        return Response({"roles": list(sets), "permissions": table})
 
 
 def find_member(pk: UUID) -> Membership:

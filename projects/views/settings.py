@@ -1,7 +1,7 @@
 """Members with the table of permissions, and the project's name."""
 
 from datetime import UTC, date, datetime, time
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,23 +17,13 @@ from projects.doors.pages import ProjectView
 from projects.forms import MemberForm, ProjectForm, RoleForm
 from projects.holdings import role_names
 from projects.models import Membership, Project
-from projects.permissions import Permission, Role, permissions_of
+from projects.permissions import Permission
 from projects.views.common import attempt, attempt_or_say
 
 
 def end_of_day(day: date | None) -> datetime | None:
     """The last moment of a day, in UTC."""
     return datetime.combine(day, time.max, UTC) if day is not None else None
-
-
-def permission_matrix() -> list[dict[str, Any]]:
-    """Return the table of permissions for a page: groups by thing, one row a permission, one cell a role."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for permission in Permission:
-        thing, _dot, verb = permission.value.partition(".")
-        cells = [permission in permissions_of(role) for role in Role.values]
-        groups.setdefault(thing, []).append({"permission": permission.value, "verb": verb, "cells": cells})
-    return [{"thing": thing, "rows": rows} for thing, rows in groups.items()]
 
 
 class MembersPage(ProjectView):
@@ -47,7 +37,6 @@ class MembersPage(ProjectView):
             "form": form,
             "members": list(members),
             "roles": role_names(),
-            "matrix": permission_matrix(),
             "api_url": f"/api/v1/projects/{self.grant.slug}/members",
         }
         return self.page(request, "projects/members.html", context, status)

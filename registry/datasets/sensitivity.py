@@ -37,7 +37,8 @@ def highest(levels: Iterable[str]) -> str:
     return max(levels, key=rank, default="")
 
 
-def _live() -> QuerySet[DatasetGrant]:
+def live_grants() -> QuerySet[DatasetGrant]:
+    """The grants on datasets that count now."""
     rows: QuerySet[DatasetGrant] = DatasetGrant.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=Now()), ended_at=None
     )
@@ -46,7 +47,7 @@ def _live() -> QuerySet[DatasetGrant]:
 
 def _granted(user_id: UUID, role: str) -> Exists:
     mine = Q(user_id=user_id) | Q(role=role) & ~Q(role="")
-    return Exists(_live().filter(mine, dataset_id=OuterRef("pk")))
+    return Exists(live_grants().filter(mine, dataset_id=OuterRef("pk")))
 
 
 def visible(grant: Grant, rows: QuerySet[Dataset]) -> QuerySet[Dataset]:
