@@ -53,27 +53,6 @@ def take_a_try(tries: Tries, action: str, target: Target | User) -> None:
         raise
 
 
-@sensitive_variables("password")
-def sign_in(request: HttpRequest, username: str, password: str) -> User | None:
-    """Open a session under a fresh key for the person whose password this is; None where a second step is to come.
-
-    Raises `Unauthenticated`, with one answer in one time for an unknown name, a wrong password and a person who was
-    deactivated: the hasher runs in each case (Django's `ModelBackend` sees to it). Raises `Throttled`, for names that
-    nobody has as for others.
-    """
-    origin = Origin.of(request, "page")
-    tries = Tries.of_name(request, origin.ip, username)
-    target = target_of(username)
-    with origin.acting(ANONYMOUS):
-        take_a_try(tries, "user.sign_in", target)
-        user = authenticate(request, username=username, password=password)
-        if not isinstance(user, User):
-            audit.record("user.sign_in", target, outcome="failed")
-            raise Unauthenticated("auth.wrong", _("The username or the password is wrong."))
-    tries.succeeded()
-    return first_step_done(request, user, "password")
-
-
 def first_step_done(request: HttpRequest, user: User, by: str) -> User | None:
     """Open the session, or where this person has a second factor, remember in a session of nobody's who is half in.
 

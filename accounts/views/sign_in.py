@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import passkeys
 from accounts.actions import factors
+from accounts.actions import password as password_actions
 from accounts.actions import sign_in as actions
-from accounts.errors import Invalid, PortalError, Unauthenticated
+from accounts.errors import Forbidden, Invalid, PortalError, Unauthenticated, Unavailable
 from accounts.forms import CodeForm, PasskeyForm, PasswordForm, SignInAgainForm, SignInForm
 from accounts.models import Factor, User
 from accounts.problems import headers
@@ -51,8 +52,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     wrong: PortalError | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            user = actions.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
-        except (Unauthenticated, Throttled) as error:
+            user = password_actions.sign_in(
+                request, form.cleaned_data["username"], form.cleaned_data["password"]
+            )
+        except (Unauthenticated, Forbidden, Throttled, Unavailable) as error:
             wrong = error
         else:
             if user is None:
