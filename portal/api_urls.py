@@ -15,6 +15,26 @@ urlpatterns = [
         name="platform_accounts",
     ),
     path("platform/accounts/<uuid:pk>", AccountViewSet.as_view({"get": "retrieve"}), name="platform_account"),
+    path(
+        "platform/accounts/<uuid:pk>/suspend",
+        AccountViewSet.as_view({"post": "suspend"}),
+        name="platform_account_suspend",
+    ),
+    path(
+        "platform/accounts/<uuid:pk>/reopen",
+        AccountViewSet.as_view({"post": "reopen"}),
+        name="platform_account_reopen",
+    ),
+    path(
+        "platform/accounts/<uuid:pk>/close",
+        AccountViewSet.as_view({"post": "close"}),
+        name="platform_account_close",
+    ),
+    path(
+        "platform/accounts/<uuid:pk>/disposal",
+        AccountViewSet.as_view({"get": "disposal"}),
+        name="platform_account_disposal",
+    ),
     path("platform/system", SystemViewSet.as_view({"get": "retrieve"}), name="platform_system"),
     path(
         "platform/audit-events", PlatformAuditViewSet.as_view({"get": "list"}), name="platform_audit_events"

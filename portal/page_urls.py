@@ -12,6 +12,7 @@ urlpatterns = [
     path("projects/<slug:slug>/summary/", home.Summary.as_view(), name="summary"),
     path("platform/accounts/", platform.AccountsPage.as_view(), name="platform_accounts"),
     path("platform/keys/", keys.KeysPage.as_view(), name="platform_keys"),
+    path("platform/accounts/<uuid:pk>/", platform.AccountPage.as_view(), name="platform_account"),
     path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),
     path("audit-room/", audit_room.AuditRoom.as_view(), name="audit_room"),
     path(

@@ -68,6 +68,7 @@ STATES: dict[str, Look] = {
     "stopped": Look(_("Stopped"), "idle", "pause-circle"),
     "expired": Look(_("Expired"), "idle", "hourglass"),
     "revoked": Look(_("Revoked"), "idle", "ban"),
+    "closing": Look(_("Closing"), "warn", _TURNING, busy=True),
     "closed": Look(_("Closed"), "idle", "lock"),
     "shredded": Look(_("Shredded"), "idle", "slash-circle"),
     "unknown": Look(_("Unknown"), "unknown", "question-circle-fill"),

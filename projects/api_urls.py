@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from projects.api.account import LinkViewSet
+from projects.api.account import AccountViewSet, LinkViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet
 from projects.api.audit_log import AuditLogViewSet
@@ -58,6 +58,7 @@ _within = [
         CredentialViewSet.as_view({"post": "reveal"}),
         name="credential_reveal",
     ),
+    path("account", AccountViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="account"),
     path("links", LinkViewSet.as_view({"get": "list", "post": "create"}), name="links"),
     path("links/claim", LinkViewSet.as_view({"post": "claim"}), name="link_claim"),
     path("links/request", LinkViewSet.as_view({"post": "request_link"}), name="link_request"),

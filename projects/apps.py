@@ -12,12 +12,14 @@ class ProjectsConfig(AppConfig):
         from projects import (
             audit_verification,
             credential_tests,
+            disposal,
             kinds,
             lease_checks,
             notifications,
             operations,
         )
         from projects.actions.group_roles import give_roles
+        from projects.actions.lifecycle import CLOSE
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
 
@@ -36,6 +38,7 @@ class ProjectsConfig(AppConfig):
         notifications.register_notice(audit_verification.NOTICE, _("Audit log"))
         operations.register(lease_checks.KIND, lease_checks.advance, label=_("Try of a lent credential"))
         register_roles(give_roles)
+        operations.register(CLOSE, disposal.advance, label=_("Closing of an account"), unattended=True)
         register_dependants(webhooks)
         kinds.register()
         register_dependants(links)

@@ -4,6 +4,7 @@ import time
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
 
 from accounts import audit
 from accounts.actions.credentials import find_credential
@@ -63,7 +64,7 @@ def _opened(credential: Credential, version: int) -> bytes:
 def advance(work: Work) -> Done:
     """Open the secret, try it through the guarded connector outside every transaction, keep what came of it."""
     version = int(work.payload["version"])
-    work.stage("Testing the connection")
+    work.stage(noop("Testing the connection"))
     try:
         with work.scope():
             credential = find_credential(UUID(work.payload["credential"]))

@@ -90,6 +90,21 @@ class AccountForm(forms.Form):
         help_text=_("A trusted account may lend what it has; a general account may borrow."),
         widget=forms.RadioSelect,
     )
+    start = forms.ChoiceField(
+        label=_("Credentials"),
+        choices=Account.Start.choices,
+        initial=Account.Start.NONE,
+        required=False,
+        help_text=_("Where a general account's credentials come from. The owner can change it later."),
+        widget=forms.RadioSelect,
+    )
+    code = forms.CharField(
+        label=_("Code of a trusted account"),
+        max_length=100,
+        required=False,
+        help_text=_("An invitation or a code for requests: the link is asked for at once."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
     owner = forms.CharField(
         label=_("Username of the owner"),
         max_length=64,
@@ -97,4 +112,22 @@ class AccountForm(forms.Form):
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
+    )
+
+
+class CloseForm(forms.Form):
+    """Why an account is suspended, reopened or closed; closing is confirmed by typing the project's name."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        min_length=3,
+        max_length=500,
+        help_text=_("It is kept in the account's audit log."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    confirm = forms.CharField(
+        label=_("The project's name, to confirm"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
     )

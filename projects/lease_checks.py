@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
 
 from accounts import leases
 from accounts.credentials.s3 import call, refusal
@@ -40,7 +41,7 @@ def submit_check(
 def advance(work: Work) -> Done:
     """Take a lease, list the borrower's folder with it, forget it."""
     link_id, credential_id = UUID(work.payload["link"]), UUID(work.payload["credential"])
-    work.stage("Taking a lease")
+    work.stage(noop("Taking a lease"))
     try:
         with work.scope():
             find_link(link_id)

@@ -8,12 +8,13 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from accounts.crypto.columns import register_column
         from clusters.local import hooks
-        from projects import operations
+        from projects import lifecycle, operations
         from registry import kinds
         from registry.datasets.actions.versions import PROFILE
         from registry.datasets.operations import profile_version
         from registry.endpoints import actions, deploy
         from registry.endpoints import workload as server
+        from registry.lifecycle import delete_files, delete_mlflow, start_endpoints
         from registry.training import ending, git, launch, run, workload
 
         register_column("registry.Blob", "wrapped_key", field="content", blob=True)
@@ -36,3 +37,6 @@ class RegistryConfig(AppConfig):
         hooks.register_secrets(actions.OWNER, server.secrets)
         hooks.on_change(actions.OWNER, server.changed)
         kinds.register()
+        lifecycle.on_account_reopened(start_endpoints)
+        lifecycle.register_disposal("files", delete_files)
+        lifecycle.register_disposal("mlflow", delete_mlflow)

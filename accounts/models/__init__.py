@@ -11,6 +11,7 @@ from accounts.models.audit_seal import (
     AuditVerification,
 )
 from accounts.models.credential import Credential, CredentialTest
+from accounts.models.disposal import Disposal
 from accounts.models.factor import Factor, RecoveryCode
 from accounts.models.identity import ExternalIdentity
 from accounts.models.key import AccountKey, KeyRotation, KeyState, PlatformKey
@@ -30,6 +31,7 @@ __all__ = [
     "AuditVerification",
     "Credential",
     "CredentialTest",
+    "Disposal",
     "ExternalIdentity",
     "Factor",
     "KeyRotation",

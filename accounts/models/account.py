@@ -17,9 +17,15 @@ class Account(models.Model):
         GENERAL = "general", _("General account")
         TRUSTED = "trusted", _("Trusted account")
 
+    class Start(models.TextChoices):
+        OWN = "own", _("Credentials of its own")
+        BORROWED = "borrowed", _("Those of a trusted account")
+        NONE = "none", _("None yet")
+
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")
         SUSPENDED = "suspended", _("Suspended")
+        CLOSING = "closing", _("Closing")
         CLOSED = "closed", _("Closed")
 
     readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT, PERSONAL, PLATFORM})
@@ -28,6 +34,10 @@ class Account(models.Model):
     name = models.CharField(_("Name"), max_length=120)
     kind = models.CharField(_("Kind"), max_length=16, choices=Kind)
     state = models.CharField(_("State"), max_length=16, choices=State, default=State.ACTIVE)
+    # Where its credentials were to come from when it was registered: what its pages suggest next.
+    start = models.CharField(
+        _("Credentials"), max_length=16, choices=Start, default=Start.NONE, db_default=Start.NONE
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # SHA-256 of the code by which others may ask a trusted account for a link.
     lending_digest = models.BinaryField(null=True, editable=False)
@@ -42,7 +52,8 @@ class Account(models.Model):
                 condition=models.Q(kind__in=["general", "trusted"]), name="accounts_account_kind"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=["active", "suspended", "closed"]), name="accounts_account_state"
+                condition=models.Q(state__in=["active", "suspended", "closing", "closed"]),
+                name="accounts_account_state",
             ),
         ]
 

@@ -15,6 +15,8 @@ from accounts.errors import Invalid
 from accounts.ids import uuid7
 from accounts.models import Account, User
 from accounts.tenancy import scope
+from projects.actions import links
+from projects.doors.grant import Grant
 from projects.lifecycle import account_opened
 from projects.models import Membership, Project
 from projects.permissions import Role
@@ -28,12 +30,22 @@ def make_slug(name: str) -> str:
     return f"{slugify(name)[:32].strip('-') or 'project'}-{tail}"
 
 
-def open_account(name: str, kind: str, owner: User, *, description: str = "") -> tuple[Account, Project]:
+def open_account(
+    name: str,
+    kind: str,
+    owner: User,
+    *,
+    description: str = "",
+    start: str = Account.Start.NONE,
+    code: str = "",
+) -> tuple[Account, Project]:
     """Open an account of a kind (general or trusted) with its one project, owned by `owner`.
 
-    Raises `Invalid` for an empty or overlong name or an unknown kind.
+    `start` says where its credentials are to come from. With a trusted account's `code` (an invitation's, or its code
+    for requests) the link is asked for at once. Raises `Invalid` for an empty or overlong name, an unknown kind or
+    start, `NotFound` for a code that leads nowhere.
     """
-    account = Account(id=uuid7(), name=name.strip(), kind=kind)
+    account = Account(id=uuid7(), name=name.strip(), kind=kind, start=start)
     try:
         account.clean_fields()
     except ValidationError as error:
@@ -51,11 +63,35 @@ def open_account(name: str, kind: str, owner: User, *, description: str = "") ->
         membership = Membership(user=owner, role=Role.OWNER)
         membership.save(force_insert=True)
         audit.record(
-            "account.open", account, detail={"kind": kind, "project": project.slug, "owner": owner.username}
+            "account.open",
+            account,
+            detail={"kind": kind, "project": project.slug, "owner": owner.username, "start": start},
         )
         audit.record("member.add", membership, detail={"role": Role.OWNER.value})
         account_opened(account)
+        if code:
+            _ask_for_link(account, project, owner, code)
     return account, project
+
+
+def _ask_for_link(account: Account, project: Project, owner: User, code: str) -> None:
+    """Ask a trusted account on behalf of the new account's owner; whoever registers it is on record."""
+    context = audit.current_context()
+    actor = context.actor if context else audit.SYSTEM
+    via = context.via if context else "command"
+    grant = Grant(actor, owner.pk, account.pk, project.slug, project.name, Role.OWNER, frozenset(), via)
+    links.ask(grant, code)
+
+
+def choose_start(grant: Grant, start: str) -> Account:
+    """Change where the account's credentials are to come from: what its pages suggest next. Raises `Invalid`."""
+    if start not in Account.Start.values:
+        message = _("There is no such choice.")
+        raise Invalid("account.start", message, errors={"start": [message]})
+    Account.objects.filter(pk=grant.account_id).update(start=start)
+    account: Account = Account.objects.get(pk=grant.account_id)
+    audit.record("account.start", account, detail={"start": start})
+    return account
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +104,9 @@ class Opened:
     one_time: str | None
 
 
-def open_account_for(name: str, kind: str, username: str) -> Opened:
+def open_account_for(
+    name: str, kind: str, username: str, *, start: str = Account.Start.NONE, code: str = ""
+) -> Opened:
     """Open an account for a person, who is made with a one-time password where nobody has that username.
 
     Raises `Invalid` for a name, kind or username that does not validate; nothing is made then.
@@ -78,5 +116,5 @@ def open_account_for(name: str, kind: str, username: str) -> Opened:
         owner, one_time = User.objects.filter(username__iexact=username).first(), None
         if owner is None:
             owner, one_time = create_user(username)
-        account, project = open_account(name, kind, owner)
+        account, project = open_account(name, kind, owner, start=start, code=code)
     return Opened(account, project, owner, one_time)

@@ -187,6 +187,13 @@ def request(grant: Grant, code: str, note: str = "") -> UUID:
     )
 
 
+def ask(grant: Grant, code: str, note: str = "") -> UUID:
+    """Ask by whichever code this is: an invitation's, or a trusted account's code for requests."""
+    if code.strip().startswith(LENDING_PREFIX):
+        return request(grant, code, note)
+    return claim(grant, code)
+
+
 def _as_lender(grant: Grant, link: TrustLink) -> None:
     if link.lender_id != grant.account_id:
         raise Forbidden("link.lender", _("The lending account decides on a link, not the borrowing one."))

@@ -1,4 +1,4 @@
-"""Links between the account behind the project and other accounts."""
+"""The account behind the project, and its links to others."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -8,14 +8,17 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import TrustLink
+from accounts.models import Account, TrustLink
 from projects.actions import links
+from projects.actions.accounts import choose_start
 from projects.doors.api import ProjectViewSet
 from projects.doors.schema import IDEMPOTENCY_PARAMETER, documented
 from projects.doors.strict import PageQuery, QuerySerializer, idempotency_key
 from projects.lease_checks import submit_check
 from projects.serializers import OperationSerializer
 from projects.serializers.account import (
+    AccountSerializer,
+    AccountStartBody,
     ApprovalBody,
     ClaimBody,
     InvitationBody,
@@ -26,6 +29,30 @@ from projects.serializers.account import (
     LinkRequestBody,
     LinkSerializer,
 )
+
+
+class AccountViewSet(ProjectViewSet):
+    """The account behind the project."""
+
+    permissions: ClassVar[dict[str, str]] = {
+        "retrieve": "project.read",
+        "partial_update": "credential.manage",
+    }
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
+    serializer_class = AccountSerializer
+
+    @documented(operation_id="account_read", summary="The account behind the project")
+    def retrieve(self, request: Request) -> Response:
+        return Response(AccountSerializer(Account.objects.get(pk=self.grant.account_id)).data)
+
+    @documented(
+        operation_id="account_update",
+        summary="Choose where the account's credentials come from",
+        request=AccountStartBody,
+    )
+    def partial_update(self, request: Request) -> Response:
+        account = choose_start(self.grant, self.body(AccountStartBody)["start"])
+        return Response(AccountSerializer(account).data)
 
 
 class LinkViewSet(ProjectViewSet):

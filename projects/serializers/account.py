@@ -1,11 +1,11 @@
-"""Links of the project's account."""
+"""The project's account and its links."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.links import LONGEST_DAYS, PERMISSIONS
-from accounts.models import TrustLink
+from accounts.models import Account, TrustLink
 from projects.doors.strict import StrictSerializer
 
 
@@ -135,3 +135,18 @@ class LeaseCheckBody(StrictSerializer):
     """Which of the offered credentials to try."""
 
     credential = serializers.UUIDField()
+
+
+class AccountSerializer(serializers.ModelSerializer[Account]):
+    """The account behind the project."""
+
+    class Meta:
+        model = Account
+        fields = ("id", "name", "kind", "state", "start", "created_at")
+        read_only_fields = fields
+
+
+class AccountStartBody(StrictSerializer):
+    """Where the account's credentials come from."""
+
+    start = serializers.ChoiceField(choices=Account.Start.choices)

@@ -12,7 +12,7 @@ from accounts.errors import Invalid
 from accounts.links import Terms, parse_terms
 from accounts.models import TrustLink
 from projects.actions import links
-from projects.actions.links import LENDING_PREFIX, find_link
+from projects.actions.links import find_link
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.lease_checks import submit_check
@@ -76,11 +76,7 @@ class ClaimPage(AccountView):
             code, note = form.cleaned_data["code"].strip(), form.cleaned_data["note"]
             asked = attempt(
                 form,
-                lambda: (
-                    links.request(grant, code, note)
-                    if code.startswith(LENDING_PREFIX)
-                    else links.claim(grant, code)
-                ),
+                lambda: links.ask(grant, code, note),
             )
             if asked is not None:
                 messages.success(request, _("Asked. The lending account decides."))

@@ -20,6 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("--kind", choices=Account.Kind.values, required=True)
         parser.add_argument("--owner", required=True, help="the username of the project's first owner")
         parser.add_argument("--description", default="")
+        parser.add_argument(
+            "--start",
+            choices=Account.Start.values,
+            default=Account.Start.NONE,
+            help="where a general account's credentials are to come from",
+        )
+        parser.add_argument(
+            "--code",
+            default="",
+            help="a trusted account's invitation or code for requests: asked for at once",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         owner = User.objects.filter(username__iexact=options["owner"]).first()
@@ -29,7 +40,12 @@ class Command(BaseCommand):
         with audit.acting_as(audit.SYSTEM, via="command"):
             try:
                 account, project = open_account(
-                    options["name"], options["kind"], owner, description=options["description"]
+                    options["name"],
+                    options["kind"],
+                    owner,
+                    description=options["description"],
+                    start=options["start"],
+                    code=options["code"],
                 )
             except PortalError as error:
                 raise CommandError(str(error)) from None
