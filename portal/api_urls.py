@@ -2,9 +2,10 @@
 
 from django.urls import path
 
+from portal.api.audit_events import PlatformAuditHistoryViewSet, PlatformAuditViewSet
 from portal.api.audit_log import PlatformAuditLogViewSet
 from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
-from portal.api.platform import AccountViewSet, PlatformAuditViewSet, SystemViewSet
+from portal.api.platform import AccountViewSet, SystemViewSet
 
 app_name = "portal_api"
 
@@ -43,6 +44,16 @@ urlpatterns = [
         "platform/audit-events/<uuid:pk>",
         PlatformAuditViewSet.as_view({"get": "retrieve"}),
         name="platform_audit_event",
+    ),
+    path(
+        "platform/audit/things/<str:kind>/<path:pk>",
+        PlatformAuditHistoryViewSet.as_view({"get": "thing"}),
+        name="platform_audit_thing",
+    ),
+    path(
+        "platform/audit/people/<path:actor>",
+        PlatformAuditHistoryViewSet.as_view({"get": "person"}),
+        name="platform_audit_person",
     ),
     path(
         "platform/audit-log", PlatformAuditLogViewSet.as_view({"get": "retrieve"}), name="platform_audit_log"

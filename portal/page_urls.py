@@ -16,6 +16,10 @@ urlpatterns = [
     path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),
     path("audit-room/", audit_room.AuditRoom.as_view(), name="audit_room"),
     path(
+        "audit-room/things/<str:kind>/<path:pk>/", audit_room.RoomThingPage.as_view(), name="audit_room_thing"
+    ),
+    path("audit-room/people/<path:actor>/", audit_room.RoomPersonPage.as_view(), name="audit_room_person"),
+    path(
         "audit-room/verification/",
         audit_verification.AuditVerificationPage.as_view(),
         name="audit_verification",

@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from projects.api.account import AccountViewSet, LinkViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
-from projects.api.audit import AuditEventViewSet
+from projects.api.audit import AuditEventViewSet, AuditHistoryViewSet
 from projects.api.audit_log import AuditLogViewSet
 from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
@@ -113,6 +113,12 @@ _within = [
     ),
     path("audit-events", AuditEventViewSet.as_view({"get": "list"}), name="audit_events"),
     path("audit-events/<uuid:pk>", AuditEventViewSet.as_view({"get": "retrieve"}), name="audit_event"),
+    path(
+        "audit/things/<str:kind>/<path:pk>",
+        AuditHistoryViewSet.as_view({"get": "thing"}),
+        name="audit_thing",
+    ),
+    path("audit/people/<path:actor>", AuditHistoryViewSet.as_view({"get": "person"}), name="audit_person"),
     path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),
     path("audit-log/receipt", AuditLogViewSet.as_view({"get": "receipt"}), name="audit_receipt"),
     path("audit-log/verify", AuditLogViewSet.as_view({"post": "verify"}), name="audit_verify"),

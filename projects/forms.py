@@ -1,12 +1,13 @@
 """Forms of the project's settings."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Outcome
+from projects.audit_log import PERIOD_CHOICES
 from projects.permissions import Role
 
 # Names of roles and what pages call them: a project has its own beside the built-in ones.
@@ -61,22 +62,59 @@ class ProjectForm(forms.Form):
 
 
 class AuditFilterForm(forms.Form):
-    """Which records to show. Days are in UTC."""
+    """Which records to show. Days are in UTC. Texts are suggested what the log holds (`suggested`)."""
 
+    # What the form hides until it is asked for.
+    RARER: ClassVar[frozenset[str]] = frozenset(
+        {"account", "on_behalf_of", "target_type", "via", "ip", "since", "until"}
+    )
+
+    q = forms.CharField(
+        label=_("Search"), max_length=120, required=False, widget=forms.TextInput(attrs={"type": "search"})
+    )
     actor = forms.CharField(label=_("Who"), max_length=160, required=False)
     action = forms.CharField(label=_("Action"), max_length=64, required=False)
     target = forms.CharField(label=_("Target"), max_length=255, required=False)
     outcome = forms.ChoiceField(
         label=_("Outcome"), choices=[("", _("Any")), *Outcome.choices], required=False
     )
+    period = forms.ChoiceField(
+        label=_("Period"), choices=[("", _("Any time")), *PERIOD_CHOICES], required=False
+    )
+    on_behalf_of = forms.CharField(label=_("On whose behalf"), max_length=160, required=False)
+    target_type = forms.CharField(label=_("Kind of thing"), max_length=64, required=False)
+    via = forms.CharField(label=_("Via"), max_length=16, required=False)
+    ip = forms.CharField(label=_("Address"), max_length=45, required=False)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    person = forms.CharField(max_length=160, required=False, widget=forms.HiddenInput)
+    thing = forms.CharField(max_length=320, required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, suggested: Mapping[str, Sequence[str]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
+        self.suggested = suggested or {}
+        for name, field in self.fields.items():
             chooses = isinstance(field.widget, forms.Select)
             field.widget.attrs["class"] = "form-select" if chooses else "form-control"
+            if name in self.suggested:
+                field.widget.attrs |= {"list": f"known-{name}", "autocomplete": "off"}
+
+    @property
+    def usual(self) -> list[forms.BoundField]:
+        """The filters that are always in sight."""
+        return [bound for bound in self.visible_fields() if bound.name not in self.RARER]
+
+    @property
+    def rarer(self) -> list[forms.BoundField]:
+        """The others."""
+        return [bound for bound in self.visible_fields() if bound.name in self.RARER]
+
+    @property
+    def rarer_in_use(self) -> bool:
+        """Whether one of the others is filled in."""
+        return any(bound.data or bound.errors for bound in self.rarer)
 
 
 class AccountForm(forms.Form):

@@ -1,6 +1,6 @@
-"""The platform over REST: accounts, the system's state, and every account's audit log. No tenant's data is here."""
+"""The platform over REST: accounts, and the system's state. No tenant's data is here."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import NotFound
-from accounts.models import Account, AuditEvent, Disposal
+from accounts.models import Account, Disposal
 from accounts.recent import require_recent
 from portal.api.serializers import (
     AccountBody,
@@ -26,14 +26,11 @@ from portal.overview import NOTHING, overviews
 from portal.system import system_now
 from projects.actions import lifecycle
 from projects.actions.accounts import open_account_for
-from projects.api.audit import NewestFirst
-from projects.audit_log import matching_everywhere, record_reading
 from projects.doors.api import PlatformViewSet
 from projects.doors.pagination import PortalCursorPagination
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
 from projects.models import Project
-from projects.serializers import PlatformAuditEventSerializer, PlatformAuditQuery
 
 
 def found_project(pk: UUID) -> Project:
@@ -163,34 +160,3 @@ class SystemViewSet(PlatformViewSet):
     )
     def retrieve(self, request: Request) -> Response:
         return Response(SystemSerializer(system_now()).data)
-
-
-class PlatformAuditViewSet(PlatformViewSet):
-    """Every account's audit log and the platform's own, for auditors. Each reading is itself recorded."""
-
-    roles: ClassVar[dict[str, tuple[str, ...]]] = {"list": ("auditor",), "retrieve": ("auditor",)}
-    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {"list": PlatformAuditQuery}
-    serializer_class = PlatformAuditEventSerializer
-    pagination_class = NewestFirst
-
-    @staticmethod
-    def _names() -> dict[Any, str]:
-        return dict(Account.objects.values_list("pk", "name"))
-
-    @documented(
-        operation_id="platform_audit_events_list", summary="Audit events of all accounts, newest first"
-    )
-    def list(self, request: Request) -> Response:
-        rows = matching_everywhere(AuditEvent.objects.all(), self.query)
-        response = self.listed(rows, PlatformAuditEventSerializer, names=self._names())
-        record_reading(self.query, len(response.data["results"]))
-        return response
-
-    @documented(operation_id="platform_audit_event_read", summary="An audit event of any account")
-    def retrieve(self, request: Request, pk: UUID) -> Response:
-        event = AuditEvent.objects.filter(pk=pk).first()
-        if event is None:
-            raise NotFound("audit.not_found", _("There is no such event."))
-        record_reading({"target": str(pk)}, 1)
-        context = {"names": self._names()}
-        return Response(PlatformAuditEventSerializer(event, context=context).data)

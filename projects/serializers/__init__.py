@@ -3,8 +3,11 @@
 from projects.serializers.audit import (
     AuditEventSerializer,
     AuditQuery,
+    HistorySerializer,
+    PeriodQuery,
     PlatformAuditEventSerializer,
     PlatformAuditQuery,
+    PlatformPeriodQuery,
 )
 from projects.serializers.operation import OperationLogSerializer, OperationQuery, OperationSerializer
 from projects.serializers.project import (
@@ -31,6 +34,7 @@ from projects.serializers.token import (
 __all__ = [
     "AuditEventSerializer",
     "AuditQuery",
+    "HistorySerializer",
     "MeSerializer",
     "MemberBody",
     "MemberSerializer",
@@ -38,8 +42,10 @@ __all__ = [
     "OperationLogSerializer",
     "OperationQuery",
     "OperationSerializer",
+    "PeriodQuery",
     "PlatformAuditEventSerializer",
     "PlatformAuditQuery",
+    "PlatformPeriodQuery",
     "PlatformTokenBody",
     "PlatformTokenMadeSerializer",
     "PlatformTokenQuery",

@@ -1,89 +1,41 @@
-"""The project's audit log: filters, a timeline, the records, one record in full."""
+"""The project's audit log: search, one thing's history, one person's history, and “verify now”."""
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
-from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit.status import status_of
-from accounts.models import AuditEvent, Outcome
+from accounts.models import AuditEvent
+from projects.audit_history import person_history, thing_history
 from projects.audit_log import matching, record_reading
+from projects.audit_suggestions import suggestions
 from projects.audit_verification import ask_verification
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms import AuditFilterForm
-from projects.views.common import page_of
-
-DAYS = 30
-TONES = {Outcome.OK: "ok", Outcome.DENIED: "bad", Outcome.FAILED: "warn"}
-
-
-def wanted_of(form: AuditFilterForm) -> dict[str, Any]:
-    """Turn the form's days into moments; what does not parse matches all, and the form says so."""
-    wanted = dict(form.cleaned_data) if form.is_valid() else {}
-    if since := wanted.get("since"):
-        wanted["since"] = datetime.combine(since, time(), UTC)
-    if until := wanted.get("until"):
-        wanted["until"] = datetime.combine(until + timedelta(days=1), time(), UTC)
-    return wanted
+from projects.views.audit_parts import (
+    history_context,
+    period_form,
+    search_context,
+    wanted_of,
+)
 
 
-def timeline(rows: QuerySet[AuditEvent], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the ECharts option of events a day and outcome, for the period asked for or the last 30 days."""
-    today = timezone.now().date()
-    last = min(today, (wanted["until"] - timedelta(days=1)).date()) if wanted.get("until") else today
-    first = max(wanted["since"].date() if wanted.get("since") else last - timedelta(days=DAYS - 1), date.min)
-    first = max(first, last - timedelta(days=366))
-    counted: Iterable[Any] = (
-        rows.filter(at__gte=datetime.combine(first, time(), UTC))
-        .annotate(day=TruncDate("at", tzinfo=UTC))
-        .values_list("day", "outcome")
-        .annotate(count=Count("id"))
-        .order_by("day")
-    )
-    counts = {(day, outcome): count for day, outcome, count in counted}
-    days = [first + timedelta(days=index) for index in range((last - first).days + 1)]
-    return {
-        "legend": {"top": 0, "left": 0},
-        "xAxis": {"type": "category", "data": [day.isoformat() for day in days]},
-        "yAxis": {"type": "value", "minInterval": 1},
-        "series": [
-            {
-                "name": str(outcome.label),
-                "type": "bar",
-                "stack": "events",
-                "tone": TONES[outcome],
-                "barMaxWidth": 18,
-                "data": [counts.get((day, outcome.value), 0) for day in days],
-            }
-            for outcome in Outcome
-        ],
-    }
+class ProjectAddresses:
+    """Where a project's pages about a thing and a person are."""
 
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
 
-def chosen(rows: QuerySet[AuditEvent], request: HttpRequest) -> AuditEvent | None:
-    """Return the record that `?event=` asks to see in full, if it is there."""
-    try:
-        pk = UUID(request.GET.get("event", ""))
-    except ValueError:
-        return None
-    return rows.filter(pk=pk).first()
+    def thing(self, kind: str, pk: str, account_id: UUID | None) -> str:
+        return reverse("project:audit_thing", args=[self.slug, kind, pk])
 
-
-def links_without(request: HttpRequest, *names: str) -> str:
-    """Return the query string without some of its parameters, for links that keep the filters."""
-    query = request.GET.copy()
-    for name in names:
-        query.pop(name, None)
-    return query.urlencode()
+    def person(self, key: str) -> str:
+        return reverse("project:audit_person", args=[self.slug, key])
 
 
 class AuditPage(ProjectView):
@@ -92,18 +44,20 @@ class AuditPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": "audit.read"}
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
-        form = AuditFilterForm(request.GET or None)
-        wanted = wanted_of(form) if form.is_bound else {}
         own = AuditEvent.objects.filter(account_id=grant.account_id)
-        rows = matching(own, wanted)
-        context = page_of(request, rows, ordering=("-at", "-id"))
+        form = AuditFilterForm(request.GET or None, suggested=suggestions(own))
+        wanted = wanted_of(form)
         log_url = f"/api/v1/projects/{grant.slug}/audit-log"
+        context = search_context(
+            request,
+            form,
+            own,
+            matching(own, wanted),
+            wanted,
+            api=f"/api/v1/projects/{grant.slug}/audit-events",
+            addresses=ProjectAddresses(grant.slug),
+        )
         context |= {
-            "form": form,
-            "filtered": any(wanted.values()),
-            "chart": timeline(rows, wanted),
-            "event": chosen(own, request),
-            "query": links_without(request, "event"),
             "seal": status_of(grant.account_id),
             "verify_url": reverse("project:audit_verify", args=[grant.slug]),
             "verify_api": f"{log_url}/verify",
@@ -112,10 +66,66 @@ class AuditPage(ProjectView):
                 {"label": _("Export for verification"), "url": f"{log_url}/export"},
                 {"label": _("Export as CSV"), "url": f"{log_url}/export?format=csv"},
             ],
-            "api_url": f"/api/v1/projects/{grant.slug}/audit-events",
         }
         record_reading(wanted, len(context["rows"]))
         return self.page(request, "projects/audit.html", context)
+
+
+class AuditThingPage(ProjectView):
+    """Everything that happened to one thing, as a timeline."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "audit.read"}
+
+    def get(self, request: HttpRequest, grant: Grant, kind: str, pk: str) -> HttpResponse:
+        own = AuditEvent.objects.filter(account_id=grant.account_id)
+        form, wanted = period_form(request)
+        history = thing_history(own, kind, pk, wanted)
+        addresses = ProjectAddresses(grant.slug)
+        context = history_context(
+            request,
+            form,
+            history,
+            wanted,
+            api=f"/api/v1/projects/{grant.slug}/audit/things/{kind}/{pk}",
+            addresses=addresses,
+        )
+        context |= {
+            "kind": kind,
+            "pk": pk,
+            "name": history.labels[-1] if history.labels else pk,
+            "search_url": reverse("project:audit", args=[grant.slug]),
+            "filter": {"thing": f"{kind}:{pk}"},
+        }
+        record_reading({**wanted, "thing": f"{kind}:{pk}"}, len(context["rows"]))
+        return self.page(request, "projects/audit_history.html", context)
+
+
+class AuditPersonPage(ProjectView):
+    """Everything one person did here, themselves and through tokens and runs, as a timeline."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "audit.read"}
+
+    def get(self, request: HttpRequest, grant: Grant, actor: str) -> HttpResponse:
+        own = AuditEvent.objects.filter(account_id=grant.account_id)
+        form, wanted = period_form(request)
+        person, history = person_history(own, actor, wanted)
+        addresses = ProjectAddresses(grant.slug)
+        context = history_context(
+            request,
+            form,
+            history,
+            wanted,
+            api=f"/api/v1/projects/{grant.slug}/audit/people/{actor}",
+            addresses=addresses,
+        )
+        context |= {
+            "person": person,
+            "name": person.name,
+            "search_url": reverse("project:audit", args=[grant.slug]),
+            "filter": {"person": person.key},
+        }
+        record_reading({**wanted, "person": person.key}, len(context["rows"]))
+        return self.page(request, "projects/audit_history.html", context)
 
 
 class AuditVerifyPage(ProjectView):

@@ -63,7 +63,8 @@ def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion
     found = mlflow.version(name, version)
     before = mlflow.model(name).aliases.get(alias)
     # First, as above.
-    audit.record("model.alias", version_target(name, version), detail={"alias": alias, "before": before})
+    detail = {"alias": alias, "before": before, "after": version}
+    audit.record("model.alias", version_target(name, version), detail=detail)
     mlflow.set_alias(name, alias, version)
     return mlflow.version(found.name, found.version)
 

@@ -44,6 +44,8 @@ export default async function echart(box) {
         trigger: "axis", backgroundColor: token("--raised"), borderColor: token("--line-strong"), textStyle: { color: token("--ink"), fontSize: 12 }, ...option.tooltip, renderMode: "richText",
       },
     });
+    /* A bar or point that carries an address leads there. */
+    chart.on("click", ({ data }) => { if (data?.url) location.assign(data.url); });
   }
   draw();
   const watcher = new ResizeObserver(() => chart.resize());

@@ -1,0 +1,1 @@
+"""Reading the audit log: searches, histories, who has seen what."""
