@@ -64,7 +64,9 @@ def _by(rows: QuerySet[AuditEvent], *columns: str) -> list[list[Tally]]:
     ]
     found: list[list[Tally]] = [[] for _column in columns]
     for each in counted[0].union(*counted[1:], all=True):
-        found[each.pop("way")].append(Tally(label=each["key"], **each))
+        found[each["way"]].append(
+            Tally(each["key"], each["key"], each["count"], each["first_at"], each["last_at"])
+        )
     return [sorted(tallies, key=lambda tally: (-tally.count, tally.key)) for tallies in found]
 
 

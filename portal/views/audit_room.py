@@ -120,7 +120,7 @@ class RoomHistoryPage(PlatformView):
             context["api_url"] += ("&" if "?" in context["api_url"] else "?") + f"account={account}"
         _named(list(context["rows"]), accounts)
         looked = {**wanted, **context["filter"], "account": account}
-        context |= {"search_url": reverse("portal:audit_room"), "account": account}
+        context |= {"log_url": reverse("portal:audit_room"), "account": account}
         if account:
             context["filter"] = {**context["filter"], "account": account}
         record_reading(looked, len(context["rows"]))

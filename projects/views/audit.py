@@ -93,7 +93,7 @@ class AuditThingPage(ProjectView):
             "kind": kind,
             "pk": pk,
             "name": history.labels[-1] if history.labels else pk,
-            "search_url": reverse("project:audit", args=[grant.slug]),
+            "log_url": reverse("project:audit", args=[grant.slug]),
             "filter": {"thing": f"{kind}:{pk}"},
         }
         record_reading({**wanted, "thing": f"{kind}:{pk}"}, len(context["rows"]))
@@ -121,7 +121,7 @@ class AuditPersonPage(ProjectView):
         context |= {
             "person": person,
             "name": person.name,
-            "search_url": reverse("project:audit", args=[grant.slug]),
+            "log_url": reverse("project:audit", args=[grant.slug]),
             "filter": {"person": person.key},
         }
         record_reading({**wanted, "person": person.key}, len(context["rows"]))
