@@ -68,5 +68,5 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies: ClassVar[list[tuple[str, str]]] = [("accounts", "0010_keys_of_named_roots")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("accounts", "0011_external_identities")]
     operations: ClassVar[list[Any]] = [migrations.RunPython(build, drop)]
