@@ -68,5 +68,5 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies: ClassVar[list[tuple[str, str]]] = [("accounts", "0011_external_identities")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("accounts", "0012_account_lifecycle")]
     operations: ClassVar[list[Any]] = [migrations.RunPython(build, drop)]
