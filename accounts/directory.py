@@ -37,13 +37,30 @@ def identify(username: str, password: str, *, decoy: bool = False) -> Claims | N
     portal's own, so that nobody learns which those are, and the directory never sees their passwords. Raises
     `Unavailable` where the directory does not answer.
     """
+    wanted = settings.LDAP_USER_FILTER.replace("{username}", escape_filter_chars(username.strip()))
+    return _identified(wanted, username, password, decoy)
+
+
+@sensitive_variables("password")
+def confirms(subject: str, password: str) -> bool:
+    """Whether this is the password of whoever the directory knows by that identifier. Raises `Unavailable`."""
+    name = settings.LDAP_ID_ATTRIBUTE
+    value = escape_filter_chars(subject)
+    if name.lower() == "objectguid":
+        value = "".join(f"\\{subject[index : index + 2]}" for index in range(0, len(subject), 2))
+    claims = _identified(f"({name}={value})", "", password, False)
+    return claims is not None and claims.subject == subject
+
+
+@sensitive_variables("password")
+def _identified(wanted: str, username: str, password: str, decoy: bool) -> Claims | None:
     if not password:
         return None
     try:
         with _connected(settings.LDAP_BIND_DN, settings.LDAP_BIND_PASSWORD) as service:
             if service is None:
                 raise _unavailable()
-            entry = _entry_of(service, username)
+            entry = _entry_of(service, wanted)
             dn, secret = settings.LDAP_BIND_DN, settings.LDAP_BIND_PASSWORD
             if entry is not None and not decoy:
                 dn, secret = entry["dn"], password
@@ -92,8 +109,7 @@ class _connected:  # a context manager, called like a function
         self._connection.unbind()
 
 
-def _entry_of(service: Any, username: str) -> dict[str, Any] | None:
-    wanted = settings.LDAP_USER_FILTER.replace("{username}", escape_filter_chars(username.strip()))
+def _entry_of(service: Any, wanted: str) -> dict[str, Any] | None:
     attributes = [settings.LDAP_ID_ATTRIBUTE, *_NAMES, "mail"]
     service.search(
         settings.LDAP_BASE, wanted, SUBTREE, attributes=attributes, size_limit=2, time_limit=_SECONDS

@@ -8,10 +8,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, directory
 from accounts.actions.external import Claims, sign_in_external
-from accounts.actions.sign_in import first_step_done, take_a_try, target_of
+from accounts.actions.sign_in import actor_of, confirmed_again, first_step_done, take_a_try, target_of
 from accounts.audit import ANONYMOUS
 from accounts.errors import Unauthenticated
-from accounts.models import User
+from accounts.models import ExternalIdentity, User
 from accounts.origin import Origin
 from accounts.tries import Tries
 
@@ -50,3 +50,35 @@ def _in_directory(username: str, password: str) -> Claims | None:
         return None
     own = User.objects.filter(username__iexact=username).first()
     return directory.identify(username, password, decoy=own is not None and own.has_usable_password())
+
+
+def directory_subject(user: User) -> str | None:
+    """By which identifier the directory knows this person, who has no password here; None where it does not."""
+    if not directory.enabled() or user.has_usable_password():
+        return None
+    rows = ExternalIdentity.objects.filter(user=user, issuer=directory.ISSUER)
+    return rows.values_list("subject", flat=True).first()
+
+
+def takes_password(user: User) -> bool:
+    """Whether there is a password that this person can be asked for: the portal's, or the directory's."""
+    return user.has_usable_password() or directory_subject(user) is not None
+
+
+@sensitive_variables("password")
+def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
+    """Take the signed-in person's password once more, before something dangerous. Both outcomes are on record.
+
+    Raises `Unauthenticated` where it is wrong, `Throttled`.
+    """
+    origin = Origin.of(request, "page")
+    tries = Tries.of_name(request, origin.ip, user.username)
+    with origin.acting(actor_of(user)):
+        take_a_try(tries, "user.sign_in_again", user)
+        known = authenticate(request, username=user.username, password=password) == user
+        subject = None if known else directory_subject(user)
+        if not known and not (subject and directory.confirms(subject, password)):
+            audit.record("user.sign_in_again", user, outcome="failed")
+            raise Unauthenticated("auth.wrong", _("The password is wrong."))
+    tries.succeeded()
+    confirmed_again(request, user, "password")

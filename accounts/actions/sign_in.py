@@ -4,7 +4,7 @@ import hmac
 import time
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth import login, logout, update_session_auth_hash
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -159,23 +159,6 @@ def confirmed_again(request: HttpRequest, user: User, by: str) -> None:
         request.session.cycle_key()
         confirm(request)
         audit.record("user.sign_in_again", user, detail={"by": by})
-
-
-@sensitive_variables("password")
-def sign_in_again(request: HttpRequest, user: User, password: str) -> None:
-    """Take the signed-in person's password once more, before something dangerous. Both outcomes are on record.
-
-    Raises `Unauthenticated` where it is wrong, `Throttled`.
-    """
-    origin = Origin.of(request, "page")
-    tries = Tries.of_name(request, origin.ip, user.username)
-    with origin.acting(actor_of(user)):
-        take_a_try(tries, "user.sign_in_again", user)
-        if authenticate(request, username=user.username, password=password) != user:
-            audit.record("user.sign_in_again", user, outcome="failed")
-            raise Unauthenticated("auth.wrong", _("The password is wrong."))
-    tries.succeeded()
-    confirmed_again(request, user, "password")
 
 
 def sign_in_again_by(request: HttpRequest, user: User, *, code: str = "", answer: str = "") -> None:

@@ -136,7 +136,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @signed_in(Due.SECOND_FACTOR)
 def sign_in_again(request: HttpRequest, user: User) -> HttpResponse:
     """Ask who is there once more, before something dangerous: by password (a code where there is none) or passkey."""
-    by_password, wrong = user.has_usable_password(), None
+    by_password, wrong = password_actions.takes_password(user), None
     form: forms.Form = SignInAgainForm() if by_password else CodeForm()
     if request.method == "POST":
         answer = PasskeyForm(request.POST)
@@ -148,17 +148,21 @@ def sign_in_again(request: HttpRequest, user: User) -> HttpResponse:
                 return HttpResponseRedirect(safe_next(request, wanted_page(request)))
             if form.is_valid():
                 if by_password:
-                    actions.sign_in_again(request, user, form.cleaned_data["password"])
+                    password_actions.sign_in_again(request, user, form.cleaned_data["password"])
                 else:
                     actions.sign_in_again_by(request, user, code=form.cleaned_data["code"])
                 return HttpResponseRedirect(safe_next(request, wanted_page(request)))
-        except (Unauthenticated, Invalid, Throttled) as error:
+        except (Unauthenticated, Invalid, Throttled, Unavailable) as error:
             wrong = error
     kinds = {factor.kind for factor in factors.factors_of(user)}
     options = None
     if Factor.Kind.PASSKEY in kinds and passkeys.possible(request):
         options = passkeys.begin_authentication(request, user)
-    context = {"options": options, "code": not by_password and Factor.Kind.TOTP in kinds}
+    context = {
+        "by_password": by_password,
+        "options": options,
+        "code": not by_password and Factor.Kind.TOTP in kinds,
+    }
     return shown(request, "accounts/sign_in_again.html", form, wrong, **context)
 
 

@@ -140,6 +140,13 @@ def test_the_directory_never_sees_a_password_of_the_portals_own_accounts(
     assert given == [SERVICE_PASSWORD, SERVICE_PASSWORD]
 
 
+def test_a_fresh_proof_is_the_directorys_password(ldap: Directory) -> None:
+    client, _answer = sign_in("erin", "erin of the fab")
+    assert "id_password" in client.get("/sign-in/again/").content.decode()
+    assert client.post("/sign-in/again/", {"password": "frank of the fab"}).status_code == 401
+    assert client.post("/sign-in/again/", {"password": "erin of the fab"}).status_code == 302
+
+
 @pytest.mark.parametrize("how", ["ldaps", "StartTLS"])
 def test_a_certificate_of_a_stranger_is_refused(ldap: Directory, settings: Any, how: str) -> None:
     settings.LDAP_URL = ldap.tls if how == "ldaps" else ldap.plain
