@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import passkeys
-from accounts.actions import factors
+from accounts.actions import external, factors
 from accounts.actions import password as password_actions
 from accounts.actions import sign_in as actions
 from accounts.errors import Forbidden, Invalid, PortalError, Unauthenticated, Unavailable
@@ -31,7 +31,7 @@ def shown(
 ) -> HttpResponse:
     """The form again, with what was wrong; a wait also in the header that programs read."""
     status = error.status if error is not None else 400 if form.errors else 200
-    context |= {"wrong": error, "provider": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
+    context = {"wrong": error, "provider": settings.OIDC_NAME if settings.OIDC_ISSUER else "", **context}
     response = render(
         request, template, {"form": form, "next": wanted_page(request), **context}, status=status
     )
@@ -158,7 +158,9 @@ def sign_in_again(request: HttpRequest, user: User) -> HttpResponse:
     options = None
     if Factor.Kind.PASSKEY in kinds and passkeys.possible(request):
         options = passkeys.begin_authentication(request, user)
+    connected = any(identity.issuer == settings.OIDC_ISSUER for identity in external.identities_of(user))
     context = {
+        "provider": settings.OIDC_NAME if connected else "",
         "by_password": by_password,
         "options": options,
         "code": not by_password and Factor.Kind.TOTP in kinds,
