@@ -18,6 +18,9 @@ class Origin:
     request_id: str = ""
     ip: str = ""
     user_agent: str = ""
+    path: str = ""
+    # Asked for by a page that is open, to keep itself up to date.
+    refresh: bool = False
 
     @classmethod
     def of(cls, request: HttpRequest, via: str) -> "Origin":
@@ -27,6 +30,8 @@ class Origin:
             getattr(request, "request_id", ""),
             getattr(request, "client_ip", None) or request.META.get("REMOTE_ADDR", "") or "",
             request.headers.get("User-Agent", ""),
+            request.path,
+            request.headers.get("HX-Request") == "true",
         )
 
     @contextmanager

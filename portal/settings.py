@@ -45,6 +45,8 @@ try:
 except (WrongEnvironment, UnusableFolder) as problem:
     sys.exit(str(problem))
 
+# With a database of its own the home is as lasting as the log; a container's may not be.
+AUDIT_KEY_IS_MADE = ENVIRONMENT.embedded_database
 HOME = LOCATIONS.home
 # Days for which audit records are kept; whole months are dropped once their last day is older.
 AUDIT_RETENTION_DAYS = ENVIRONMENT.audit_retention
@@ -156,6 +158,10 @@ def _database(url: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"application_name": f"portal-{DATABASE_ROLE}", "connect_timeout": "10", **parameters},
     }
+    if DATABASE_ROLE == "app":
+        # A request never waits for ever behind somebody's lock: what cannot be recorded in time is refused in time.
+        given = database["OPTIONS"].get("options", "")
+        database["OPTIONS"]["options"] = f"{given} -c lock_timeout=4s -c statement_timeout=30s".strip()
     if DATABASE_ROLE != "owner":
         database["OPTIONS"]["pool"] = {
             "min_size": 1,

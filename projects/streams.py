@@ -68,6 +68,8 @@ class _Leaving:
 class OperationWait(ProjectApp):
     """`GET …/operations/{id}?wait=60`: the operation, at once or as soon as it has ended."""
 
+    refreshes = True
+
     actions: ClassVar[dict[str, str]] = {"GET": "operation.read"}
     documentation: ClassVar[dict[str, dict[str, Any]]] = {
         "GET": {
@@ -132,6 +134,8 @@ class FollowApp(ProjectApp):
 
     `log` events carry an id: a reader who comes back with `Last-Event-ID` misses nothing and sees nothing twice.
     """
+
+    refreshes = True
 
     def look(self, after: int, **kwargs: str) -> tuple[bool, dict[str, Any], list[tuple[int, str]]]:
         """Return whether it has ended, its state, and the log's pieces after `after` with their ids; in scope."""

@@ -64,6 +64,8 @@ def signing_key() -> SigningKey:
     known = list(AuditKey.objects.order_by("sequence").values_list("fingerprint", flat=True))
     if not known:
         if key is None:
+            if not settings.AUDIT_KEY_IS_MADE:
+                raise KeyTrouble("Set PORTAL_AUDIT_KEY (32 bytes in base64): nothing is sealed until then.")
             write_seed(key_file(), new_seed())
             key = private_key()
         assert key is not None

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Target
+from accounts.audit.batch import record_read
 from accounts.errors import Forbidden, MethodNotAllowed, NotFound, PortalError, Unauthenticated
 from accounts.problems import DATABASE_AWAY, database_away
 from accounts.sessions import SessionStore
@@ -119,6 +120,10 @@ class ProjectApp:
 
     actions: ClassVar[dict[str, str]] = {}
     via: ClassVar[str] = "api"
+    # Whether the door puts each read on record; False where `handle` does it itself.
+    records_reads: ClassVar[bool] = True
+    # Whether a request goes on with what an open page shows: one record a minute will do.
+    refreshes: ClassVar[bool] = False
     # OpenAPI operation objects by method; `projects.doors.schema.document_asgi` adds what every door does.
     documentation: ClassVar[dict[str, dict[str, Any]]] = {}
 
@@ -224,12 +229,14 @@ class ProjectApp:
         return found
 
     def _origin(self, request: AsgiRequest) -> Origin:
-        return request.origin(self.via)
+        return request.origin(self.via, refresh=self.refreshes)
 
     def _authorize(self, request: AsgiRequest, slug: str, permission: str, kwargs: dict[str, str]) -> Grant:
         # The body has not been read yet: what comes after is recorded by `admit` or by the action itself.
+        reads = self.records_reads and request.method in SAFE_METHODS
+        origin = self._origin(request)
         try:
-            with open_door(identify(request), slug, permission, origin=self._origin(request)) as grant:
+            with open_door(identify(request), slug, permission, origin=origin, reads=reads) as grant:
                 request.grant = grant
                 self.admit(request, grant, **kwargs)
                 return grant
@@ -264,6 +271,17 @@ class ProjectApp:
                 return function(*args, **kwargs)
 
         return await _in_thread(run)()
+
+    async def record_read(
+        self, request: AsgiRequest, grant: Grant, action: str, target: Target, detail: dict[str, Any]
+    ) -> None:
+        """Put a reading on record, committed, before it is answered; raises `Unavailable`."""
+
+        def run() -> None:
+            with self._origin(request).acting(grant.actor):
+                record_read(action, grant.account_id, target, path=request.path, detail=detail)
+
+        await _in_thread(run)()
 
 
 class _Unexpected(PortalError):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Target
+from accounts.audit.batch import record_read
 from accounts.errors import Conflict, Forbidden, NotFound, PortalError
 from accounts.models import Account
 from accounts.tenancy import personal_scope, scope
@@ -189,11 +190,14 @@ def open_door(
     method: str = "GET",
     target: Target | None = None,
     known: list[Entrance] | None = None,
+    reads: bool = True,
 ) -> Iterator[Grant]:
     """Enter a project for one action: everything inside the `with` runs in the tenant's scope and transaction.
 
-    A successful unsafe action that recorded nothing of its own gets a record named after its permission. Raises
-    `Unauthenticated`, `NotFound` (no such project for you), `Forbidden` (role or suspended account).
+    A successful action that recorded nothing of its own gets a record named after its permission: an unsafe one in its
+    own transaction, a read right after it and before it is answered (not with `reads=False`: what follows records
+    itself). Raises `Unauthenticated`, `NotFound` (no such project for you), `Forbidden` (role or suspended account),
+    `Unavailable` where it cannot be put on record.
     """
     grant: Grant | None = None
     with audit.acting_as(
@@ -211,6 +215,9 @@ def open_door(
                 yield grant
                 if method not in SAFE_METHODS and context.recorded == 0:
                     audit.record(permission, target or Target("project", str(grant.account_id), grant.slug))
+            if reads and method in SAFE_METHODS and context.recorded == 0:
+                about = target or Target("project", str(grant.account_id), grant.slug)
+                record_read(permission, grant.account_id, about, path=origin.path, refresh=origin.refresh)
         except Exception as error:
             shown = translate(error) if isinstance(error, DatabaseError) else None
             refused = shown or error

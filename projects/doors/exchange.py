@@ -100,10 +100,11 @@ class AsgiRequest:
             raise ClientGone
         await self._send(message)
 
-    def origin(self, via: str) -> Origin:
-        """From where it came; behind a trusted proxy the server has put the client's own address here."""
+    def origin(self, via: str, *, refresh: bool = False) -> Origin:
+        """From where it came (`refresh`: to keep an open page up to date); behind a trusted proxy the server has put the client's own address here."""
         client = self.scope.get("client") or ("", 0)
-        return Origin(via, self.request_id, client[0] or "", self.headers.get("user-agent", ""))
+        program = self.headers.get("user-agent", "")
+        return Origin(via, self.request_id, client[0] or "", program, self.path, refresh)
 
     @property
     def query(self) -> dict[str, str]:

@@ -92,6 +92,8 @@ class MlflowGateway(ProjectApp):
     """MLflow's REST API of one project."""
 
     via = "gateway"
+    # By kind of call, and before anything happens: see `records`.
+    records_reads = False
 
     def permission(self, request: AsgiRequest, **kwargs: str) -> str:
         found = match(request.method, f"/{kwargs['path']}")
@@ -174,6 +176,11 @@ class MlflowGateway(ProjectApp):
         """Write the call to the audit log, committed; raises `Unavailable` where that fails: then nothing
         happens.
         """
+        facts = {"call": f"{call.method} {call.path}"[:300], **detail}
+        if call.match.route.kind is Kind.READ and outcome == "ok":
+            about = records.thing_of(call.match, call.target)
+            await self.record_read(request, grant, records.action_of(call.match), about, facts)
+            return
         every_time = call.match.route.kind in (Kind.CHANGE, Kind.DOWNLOAD) and outcome == "ok"
         key = records.key_of(grant, call.match, call.target)
         request.failure_recorded |= outcome != "ok"
@@ -181,7 +188,6 @@ class MlflowGateway(ProjectApp):
             key = (*key, outcome, call.path)
         if not every_time and key in records.recent:
             return
-        facts = {"call": f"{call.method} {call.path}"[:300], **detail}
         try:
             await self.in_scope(request, grant, records.write, call.match, call.target, outcome, facts)
         except DatabaseError as error:

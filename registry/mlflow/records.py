@@ -1,11 +1,10 @@
 """What the gateway writes to the audit log, and how often.
 
-Downloads and changes: every one, before it happens. Logging and reading come in hundreds per second: the
-first call per actor and run (or per actor and hour) is recorded, by each web process; MLflow itself keeps the
+Downloads, changes and reads: every one, before it happens; reads in batches (`accounts.audit.batch`). Logging comes
+in hundreds per second: the first call per actor and run is recorded, by each web process; MLflow itself keeps the
 values. A refused or failed call is recorded once per actor, call and thing.
 """
 
-import time
 from collections import OrderedDict
 from typing import Any
 
@@ -15,7 +14,6 @@ from projects.doors.grant import Grant
 from registry.mlflow.routes import Kind, Match
 
 _REMEMBERED = 50_000
-_HOUR = 3600
 Key = tuple[str, ...]
 
 
@@ -44,8 +42,6 @@ recent = Recent()
 def key_of(grant: Grant, match: Match, target: str) -> Key:
     """Return what makes two calls one in the log."""
     who = (str(grant.account_id), grant.actor.kind, grant.actor.id)
-    if match.route.kind is Kind.READ:
-        return (*who, "read", str(int(time.time() // _HOUR)))
     return (*who, match.route.kind.value, target)
 
 

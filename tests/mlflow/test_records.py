@@ -32,11 +32,11 @@ def test_logging_is_recorded_once_per_run_and_actor(b: Tenant) -> None:
     assert events[0]["target_type"] == "run"
 
 
-def test_reading_is_recorded_once_per_actor_and_hour(b: Tenant) -> None:
+def test_every_reading_is_recorded(b: Tenant) -> None:
+    before = [event["outcome"] for event in b.events("mlflow.read")].count("ok")
     for _index in range(5):
-        b.call("GET", f"{V2}/experiments/search?max_results=1")
-    events = b.events("mlflow.read")
-    assert [event["outcome"] for event in events].count("ok") in (1, 2)  # two where the hour has just turned
+        assert b.call("GET", f"{V2}/experiments/search?max_results=1").status_code == 200
+    assert [event["outcome"] for event in b.events("mlflow.read")].count("ok") == before + 5
 
 
 def test_unlisted_calls_are_denied_on_record(b: Tenant) -> None:
