@@ -210,8 +210,8 @@ def record_read(
     """Put a reading of a tenant's data on record, committed, outside the caller's transaction.
 
     Call it after the reading's own transaction has ended, and answer only once it returns. A `refresh` of the same
-    address by the same actor counts once a minute. `detail` takes the place of the path. Raises `Unavailable` where the log takes no row, `LookupError`
-    where nobody said who acts.
+    address by the same actor counts once a minute. `detail` takes the place of the path. Raises `Unavailable` where
+    the log takes no row, `LookupError` where nobody said who acts.
     """
     context = current_context()
     if context is None:

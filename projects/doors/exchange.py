@@ -101,7 +101,10 @@ class AsgiRequest:
         await self._send(message)
 
     def origin(self, via: str, *, refresh: bool = False) -> Origin:
-        """From where it came (`refresh`: to keep an open page up to date); behind a trusted proxy the server has put the client's own address here."""
+        """From where it came (`refresh`: to keep an open page up to date).
+
+        Behind a trusted proxy the server has put the client's own address here.
+        """
         client = self.scope.get("client") or ("", 0)
         program = self.headers.get("user-agent", "")
         return Origin(via, self.request_id, client[0] or "", program, self.path, refresh)

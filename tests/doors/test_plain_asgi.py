@@ -98,7 +98,7 @@ def test_a_denied_upload_is_on_record_once(cast: Cast, training: str) -> None:
     assert recorded(cast, "training.write") == [("denied", "permission.missing", "bob")]
 
 
-def test_a_read_that_fails_changes_nothing_and_is_not_on_record(cast: Cast) -> None:
+def test_a_read_is_on_record_before_it_is_looked_at_further(cast: Cast) -> None:
     token = cast.token("bob")[1]
     operation = make_operation(cast, cast.acme, State.QUEUED)
     before = recorded(cast, "operation.read")
@@ -106,7 +106,7 @@ def test_a_read_that_fails_changes_nothing_and_is_not_on_record(cast: Cast) -> N
         OperationWait, "GET", cast, token, whole(b""), "wait=x", operation_id=operation.pk
     )
     assert status == 400
-    assert recorded(cast, "operation.read") == before
+    assert recorded(cast, "operation.read") == [*before, ("ok", "", "bob")], "once, as asked for"
 
 
 @pytest.mark.parametrize(
