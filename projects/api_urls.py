@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from projects.api.account import AccountViewSet, LinkViewSet
+from projects.api.account_key import ProtectionKeyViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet, AuditHistoryViewSet
 from projects.api.audit_log import AuditLogViewSet
@@ -31,6 +32,7 @@ _within = [
     ),
     path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"}), name="tokens"),
     path("tokens/<uuid:pk>", TokenViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="token"),
+    path("protection-key", ProtectionKeyViewSet.as_view({"get": "retrieve"}), name="protection_key"),
     path("credentials", CredentialViewSet.as_view({"get": "list", "post": "create"}), name="credentials"),
     path(
         "credentials/<uuid:pk>",
