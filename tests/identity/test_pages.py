@@ -32,6 +32,7 @@ PROJECT_PAGES = {
     "settings/account/credentials/new/s3/": "alice",
     "settings/account/credentials/new/database/": "alice",
 }
+THINGS = ("credentials/{credential}/", "credentials/{credential}/rotate/", "links/{link}/")
 PLATFORM_PAGES = {"/": "alice", "/me/": "bob", "/platform/accounts/": "root", "/audit-room/": "audrey"}
 
 
@@ -70,6 +71,22 @@ def _checked(get: Callable[[], Any]) -> Any:
     ]
     assert len(statements) <= MOST_QUERIES, "\n".join(statements)
     return response
+
+
+@pytest.mark.parametrize("path", THINGS)
+def test_pages_of_one_thing_answer_in_few_queries(lively: Cast, path: str) -> None:
+    from accounts.models import Credential
+    from tests.accounts_links.test_links import active
+
+    link = active(lively)
+    with lively.inside("alice"):
+        credential = Credential.objects.get()
+    shown = path.format(credential=credential.pk, link=link.pk)
+    client = lively.client("alice")
+    _checked(lambda: client.get(f"/projects/{lively.acme.slug}/settings/account/{shown}"))
+    account = f"/platform/accounts/{lively.acme.pk}/"
+    admin = lively.client("root")
+    _checked(lambda: admin.get(account))
 
 
 @pytest.mark.parametrize("path", PROJECT_PAGES)
