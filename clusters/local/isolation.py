@@ -8,11 +8,15 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
-from django.utils.translation import gettext_noop as noop
-
 from clusters.local import launcher, spec, state
 
 Level = Literal["namespace-uid", "namespace", "uid", "none"]
+
+
+def noop(text: str) -> str:
+    """Mark a text for translation where it is shown. Django's own is not at hand: this runs without it."""
+    return text
+
 
 EXPLANATIONS: dict[Level, str] = {
     "namespace-uid": noop("Each workload has namespaces (files, processes, IPC), each account a user id."),

@@ -355,6 +355,10 @@ def activity(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
+def badge(request: HttpRequest) -> HttpResponse:
+    return TemplateResponse(request, "projects/partials/inbox_badge.html", {"unread": 2, "todo": 1})
+
+
 class SignInForm(forms.Form):
     username = forms.CharField(label="Username", widget=forms.TextInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
@@ -405,6 +409,7 @@ urlpatterns = [
     path("projects/<str:slug>/", home),
     *[path(f"projects/<str:slug>/{name}", page) for name in PROJECT_PAGES],
     path("projects/<str:slug>/activity/menu/", activity),
+    path("notifications/badge/", badge),
     path("platform/accounts/", page),
     path("platform/system/", page),
     path("gallery/components/", components),
