@@ -100,6 +100,12 @@ class FactorForm(forms.Form):
     factor = forms.UUIDField()
 
 
+class IdentityForm(forms.Form):
+    """Which account elsewhere."""
+
+    identity = forms.UUIDField()
+
+
 class PasswordForm(forms.Form):
     """A new password, twice, and the current one unless that was a one-time password."""
 

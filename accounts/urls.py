@@ -13,6 +13,7 @@ urlpatterns = [
     path("sign-in/oidc/", single.begin, name="oidc"),
     path("sign-in/oidc/back/", single.back, name="oidc_back"),
     path("me/security/connect/", single.connect, name="connect_provider"),
+    path("me/security/disconnect/", single.disconnect, name="disconnect"),
     path("sign-in/again/", sign_in.sign_in_again, name="sign_in_again"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("password/", sign_in.password, name="password"),

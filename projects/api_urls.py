@@ -14,7 +14,7 @@ from projects.api.operations import OperationViewSet
 from projects.api.platform_tokens import PlatformTokenViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
 from projects.api.roles import CustomRoleViewSet, ReachViewSet
-from projects.api.security import FactorViewSet, SessionViewSet, SignInViewSet
+from projects.api.security import FactorViewSet, IdentityViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
 
 app_name = "projects_api"
@@ -147,6 +147,8 @@ urlpatterns = [
     path("me/factors", FactorViewSet.as_view({"get": "retrieve"}), name="my_factors"),
     path("me/factors/<uuid:pk>", FactorViewSet.as_view({"delete": "destroy"}), name="my_factor"),
     path("me/recovery-codes", FactorViewSet.as_view({"post": "recovery_codes"}), name="my_recovery_codes"),
+    path("me/identities", IdentityViewSet.as_view({"get": "list"}), name="my_identities"),
+    path("me/identities/<uuid:pk>", IdentityViewSet.as_view({"delete": "destroy"}), name="my_identity"),
     path("me/sign-ins", SignInViewSet.as_view({"get": "list"}), name="my_sign_ins"),
     path(
         "platform/tokens",

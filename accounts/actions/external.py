@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -14,8 +15,8 @@ from django.utils.translation import gettext as _
 from accounts import audit, groups
 from accounts.actions.sign_in import actor_of, first_step_done
 from accounts.audit import ANONYMOUS, Actor, Target
-from accounts.errors import Conflict, Forbidden, Unauthenticated
-from accounts.models import ExternalIdentity, User
+from accounts.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from accounts.models import ExternalIdentity, Factor, User
 from accounts.origin import Origin
 
 _LONGEST_NAME = 64
@@ -83,6 +84,25 @@ def connect(request: HttpRequest, user: User, claims: Claims, mapping: Mapped) -
 def identities_of(user: User) -> list[ExternalIdentity]:
     """Where this person is known, the oldest first."""
     return list(ExternalIdentity.objects.filter(user=user).order_by("linked_at"))
+
+
+def disconnect(user: User, identity_id: UUID) -> None:
+    """Forget that an account elsewhere is this person's; what its groups gave stays until it is taken away by hand.
+
+    Raises `NotFound`, also for somebody else's, and `Conflict` where it is their only way in.
+    """
+    with transaction.atomic():
+        rows = list(ExternalIdentity.objects.select_for_update().filter(user=user).order_by("pk"))
+        identity = next((row for row in rows if row.pk == identity_id), None)
+        if identity is None:
+            raise NotFound("identity.not_found", _("You are not connected with such an account."))
+        passkey = Factor.objects.filter(user=user, kind=Factor.Kind.PASSKEY).exists()
+        if len(rows) == 1 and not user.has_usable_password() and not passkey:
+            raise Conflict(
+                "identity.last", _("You could not sign in any more: set up a passkey first, or ask an admin.")
+            )
+        audit.record("identity.disconnect", identity, detail={"user": user.username})
+        identity.delete()
 
 
 def belongs_to(user: User, claims: Claims) -> bool:

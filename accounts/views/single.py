@@ -11,9 +11,10 @@ from django.views.decorators.http import require_safe
 
 from accounts import oidc
 from accounts.actions import external
-from accounts.actions.sign_in import confirmed_again, take_a_try
+from accounts.actions.sign_in import actor_of, confirmed_again, take_a_try
 from accounts.audit import ANONYMOUS, Target
 from accounts.errors import Conflict, PortalError, Unauthenticated
+from accounts.forms import IdentityForm
 from accounts.models import User
 from accounts.origin import Origin
 from accounts.recent import require_recent
@@ -105,3 +106,20 @@ def _failed(request: HttpRequest, error: PortalError) -> HttpResponse:
     if "retry_after" in error.data:
         response["Retry-After"] = str(error.data["retry_after"])
     return response
+
+
+@signed_in(Due.SECOND_FACTOR)
+def disconnect(request: HttpRequest, user: User) -> HttpResponse:
+    """Forget an account elsewhere."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    require_recent(request)
+    form = IdentityForm(request.POST)
+    if form.is_valid():
+        with Origin.of(request, "page").acting(actor_of(user)):
+            try:
+                external.disconnect(user, form.cleaned_data["identity"])
+                messages.success(request, _("You are connected with that account no more."))
+            except Conflict as error:
+                messages.error(request, str(error))
+    return HttpResponseRedirect(reverse("accounts:security"))

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import devices
-from accounts.actions import factors, sessions
+from accounts.actions import external, factors, sessions
 from accounts.errors import Conflict
 from accounts.models import Factor
 from accounts.recent import require_recent
@@ -165,3 +165,33 @@ class FactorViewSet(PersonalViewSet):
         if self.person.second_factor_at is None:
             raise Conflict("mfa.none", _("You have no second factor that recovery codes could stand in for."))
         return Response({"codes": factors.make_recovery_codes(self.person)}, status=201)
+
+
+class IdentitySerializer(serializers.Serializer[Any]):
+    """An account elsewhere that opens this portal as oneself."""
+
+    id = serializers.UUIDField()
+    issuer = serializers.CharField()
+    subject = serializers.CharField()
+    linked_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class IdentityViewSet(PersonalViewSet):
+    """One's own accounts elsewhere. They are connected at /me/security/: that takes a browser at the provider."""
+
+    queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
+    serializer_class = IdentitySerializer
+    pagination_class = None  # type: ignore[assignment]  # a person's accounts are few
+
+    @documented(operation_id="my_identities", summary="My accounts elsewhere")
+    def list(self, request: Request) -> Response:
+        return Response(IdentitySerializer(external.identities_of(self.person), many=True).data)
+
+    @documented(
+        operation_id="my_identity_disconnect", summary="Disconnect one of them", responses={204: None}
+    )
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        require_recent(request)
+        external.disconnect(self.person, pk)
+        return Response(status=204)

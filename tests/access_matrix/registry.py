@@ -69,6 +69,7 @@ OPEN: dict[str, str] = {
     "accounts.views.single.begin": "absent",
     "accounts.views.single.back": "absent",
     "accounts.views.single.connect": "signed in",
+    "accounts.views.single.disconnect": "signed in",
     "accounts.views.factors.authenticator_app": "signed in",
     "accounts.views.factors.new_passkey": "signed in",
     "accounts.views.factors.remove_factor": "signed in",

@@ -232,6 +232,24 @@ def test_connecting_asks_for_a_fresh_proof_and_one_account_opens_one_person(
     assert client.get("/api/v1/me").json()["username"] == "alice"
 
 
+def test_an_account_elsewhere_is_disconnected_unless_it_is_the_only_way_in(
+    provider: Provider, cast: Cast
+) -> None:
+    alice = connected(cast, provider, "alice", "erin-1")
+    identity = alice.get("/api/v1/me/identities").json()[0]
+    assert (identity["issuer"], identity["subject"]) == (provider.issuer, "erin-1")
+    address = f"/api/v1/me/identities/{identity['id']}"
+    assert cast.client("bob").delete(address).status_code == 404
+    assert cast.client("alice", signed_in=3600).delete(address).json()["code"] == "sign_in.stale"
+    assert alice.delete(address).status_code == 204
+    client = Client()
+    go(client, provider)
+    only = client.get("/api/v1/me/identities").json()[0]["id"]
+    assert client.delete(f"/api/v1/me/identities/{only}").json()["code"] == "identity.last"
+    assert client.post(reverse("accounts:disconnect"), {"identity": only}).status_code == 302
+    assert ExternalIdentity.objects.filter(pk=only).exists()
+
+
 def test_who_has_no_password_proves_it_again_at_the_provider(provider: Provider, cast: Cast) -> None:
     client = Client()
     go(client, provider)
