@@ -22,8 +22,6 @@ def tidy() -> None:
         retired = AccountKey.objects.get_queryset().unscoped().filter(state=KeyState.RETIRED)
         for account_id in retired.values_list("account_id", flat=True).distinct():
             destroy_unused(account_id)
-        if PlatformKey.objects.filter(state=KeyState.RETIRED).exists():
-            destroy_unused(None)
         fresh = timezone.now() - _COUNTED_FOR
         counted = (
             AccountKey.objects.get_queryset().unscoped().filter(state=KeyState.ACTIVE, counted_at__gt=fresh)

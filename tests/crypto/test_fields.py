@@ -10,6 +10,7 @@ from django.core import serializers
 from django.core.exceptions import FieldError
 from django.db import ProgrammingError, connection, transaction
 from django.forms import modelform_factory
+from django.utils import timezone
 from rest_framework.serializers import ModelSerializer
 
 from accounts.crypto import SealError
@@ -92,6 +93,33 @@ def test_a_row_loaded_before_a_rotation_does_not_put_the_old_value_back(account:
         credential.secret = b"rotated again"
         credential.save()
         assert only.secret.reveal() == b"rotated again"
+
+
+def test_a_value_that_was_taken_away_does_not_come_back(account: Account) -> None:
+    with scope(account.pk):
+        credential = a_credential()
+        assert credential.previous is None
+        kept = {"previous_number": 1, "previous_until": timezone.now()}
+        vars(credential).update(kept)
+        credential.previous = b"before"
+        credential.save()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT previous FROM accounts_credential WHERE id = %s", [credential.pk])
+            old = bytes(cursor.fetchone()[0])
+        assert Credential.objects.get().previous.reveal() == b"before"
+        vars(credential).update(dict.fromkeys(kept))
+        credential.previous = None
+        credential.save()
+        found = Credential.objects.get()
+        assert (found.previous, found.previous_version) == (None, 2)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE accounts_credential SET previous = %s, previous_number = 1, previous_until = now()"
+                " WHERE id = %s",
+                [old, credential.pk],
+            )
+        with pytest.raises(SealError):
+            Credential.objects.get().previous.reveal()
 
 
 def test_bulk_create_seals_each_to_its_row(account: Account) -> None:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from accounts.crypto import (
     keys,
     new_data_key,
     open_data_key,
+    pepper,
     seal,
     unseal,
 )
@@ -149,6 +152,19 @@ def test_a_rotation_is_asked_for_once_with_a_reason_and_is_on_record(acme: UUID)
     assert ("key.rotate", "root", acme) in told
     assert ("key.rotate_accounts.succeeded", "root", None) in told
     assert all(event.detail["reason"] == "yearly" for event in events if event.action == "key.rotate")
+
+
+def test_tokens_outlive_a_rotation_of_the_platforms_key(acme: UUID) -> None:
+    with transaction.atomic():
+        version, digest = pepper.peppered("mlp_secret")
+    assert rotate().state == "succeeded"
+    tidy_keys()
+    assert dict(PlatformKey.objects.values_list("version", "state")) == {1: "retired", 2: "active"}
+    keys.cache.clear()
+    assert pepper.matches("mlp_secret", version, digest)
+    assert not pepper.matches("mlp_other", version, digest)
+    with transaction.atomic():
+        assert pepper.peppered("mlp_secret")[0] == 2
 
 
 def test_only_one_account_may_be_rotated(acme: UUID, committed_cast: Cast) -> None:
@@ -344,6 +360,22 @@ def test_every_column_of_bytes_is_sealed_and_rotated_or_said_not_to_be() -> None
         "registry.Blob.wrapped_key",
         "projects.OperationLog.sealed",
     } <= rotated
+
+
+# Who seals without a SealedField: each of them has its column in the registry of rotation.
+SEALS_BY_HAND = {"projects/operations/log.py", "registry/blobs/writer.py"}
+
+
+def test_nothing_is_sealed_past_the_registry() -> None:
+    code = Path(__file__).resolve().parents[2]
+    found = set()
+    for app in ("accounts", "projects", "clusters", "registry", "portal"):
+        for path in (code / app).rglob("*.py"):
+            name = path.relative_to(code).as_posix()
+            if not name.startswith(("accounts/crypto/", "accounts/rotation/")):
+                used = re.search(r"(?<![.\w])(seal|new_data_key)\(.*(?:place|Place)", path.read_text(), re.I)
+                found |= {name} if used else set()
+    assert found == SEALS_BY_HAND
 
 
 def test_every_sealed_field_is_kept_from_falling_back(db: None) -> None:
