@@ -5,6 +5,7 @@ is sealed twice (its queue entry goes in the same transaction, and an event has 
 is the order of sealing: a transaction that commits late finds its rows still waiting, and they are sealed then.
 """
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -221,15 +222,16 @@ def seal(limit: int = BATCH, without: frozenset[UUID] = frozenset()) -> Pass:
     return done
 
 
-def seal_all(limit: int = BATCH) -> Pass:
-    """Seal until nothing waits that can be sealed; return what was done in all."""
-    done = Pass()
-    while True:
+def seal_all(limit: int = BATCH, seconds: float = float("inf")) -> Pass:
+    """Seal until nothing waits that can be sealed, or for so many seconds; return what was done in all."""
+    done, until = Pass(), time.monotonic() + seconds
+    while time.monotonic() < until:
         one = seal(limit, frozenset(done.refused))
         done.sealed += one.sealed
         if not one.sealed and not one.refused - done.refused:
             return done
         done.refused |= one.refused
+    return done
 
 
 def _now() -> datetime:
