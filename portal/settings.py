@@ -313,6 +313,7 @@ SPECTACULAR_SETTINGS = {
         "AuditLogStateEnum": "accounts.audit.status.STATES",
         "AuditReceiptKindEnum": "accounts.audit.status.RECEIPT_KINDS",
         "LinkStateEnum": "accounts.models.link.TrustLink.State",
+        "LinkPermissionEnum": "accounts.links.PERMISSIONS",
         "AccountStartEnum": "accounts.models.account.Account.Start",
         "AccountKindEnum": "accounts.models.account.Account.Kind",
         "CredentialTestOutcomeEnum": "accounts.models.credential.CredentialTest.Outcome",

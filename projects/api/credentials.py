@@ -25,10 +25,10 @@ from projects.serializers.credential import (
     CREDENTIAL_BODIES,
     CREDENTIAL_BODY,
     CredentialDetailSerializer,
+    CredentialRotationBody,
     CredentialSerializer,
     RevealBody,
     RevealedSerializer,
-    RotationBody,
     SwitchBody,
 )
 
@@ -120,11 +120,11 @@ class CredentialViewSet(ProjectViewSet):
     @documented(
         operation_id="credential_rotate",
         summary="First step of a rotation: bring a new secret and test it; the old one stays in use",
-        request=RotationBody,
+        request=CredentialRotationBody,
         responses={202: CredentialSerializer},
     )
     def rotate(self, request: Request, pk: UUID) -> Response:
-        body = self.body(RotationBody)
+        body = self.body(CredentialRotationBody)
         credential = actions.rotate(find_credential(pk), body["secret"], by=self._by)
         submit_test(self.grant, credential)
         return self._shown(credential, status.HTTP_202_ACCEPTED)

@@ -68,7 +68,7 @@ class AnySecretField(SecretField):
     """The parts of a secret, of the credential's own kind. Write-only."""
 
 
-class RotationBody(StrictSerializer):
+class CredentialRotationBody(StrictSerializer):
     """A new secret, to be tested before it is used."""
 
     secret = AnySecretField()
