@@ -1,6 +1,7 @@
 """Accounts: the tenants."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +57,11 @@ class Account(models.Model):
                 name="accounts_account_state",
             ),
         ]
+
+    @classmethod
+    def of_account(cls, account_id: UUID) -> models.Q:
+        """Which rows an account's scope is for: its own."""
+        return models.Q(pk=account_id)
 
     @property
     def label(self) -> str:

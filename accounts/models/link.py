@@ -1,6 +1,7 @@
 """Links between accounts."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
@@ -68,6 +69,11 @@ class TrustLink(models.Model):
     def lasts(self) -> bool:
         """Whether something may be taken through it now: it is active and its end, if it has one, lies ahead."""
         return self.state == self.State.ACTIVE and (self.ends_at is None or self.ends_at > timezone.now())
+
+    @classmethod
+    def of_account(cls, account_id: UUID) -> models.Q:
+        """Which rows an account's scope is for: those of its lending and of its borrowing."""
+        return models.Q(lender=account_id) | models.Q(borrower=account_id)
 
     @property
     def label(self) -> str:

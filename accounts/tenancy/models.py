@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -104,7 +105,18 @@ class TenantQuerySet(models.QuerySet[M]):
 
 
 class TenantManager(models.Manager.from_queryset(TenantQuerySet)[M]):  # type: ignore[misc]
-    """The only manager of a tenant model: relations, saves and refreshes go through it too."""
+    """The only manager of a tenant model: relations, saves and refreshes go through it too.
+
+    In an account's scope it asks for that account's rows only (`Model.of_account`), whatever PostgreSQL would show. A
+    queryset that was begun before the scope opened has the second wall alone.
+    """
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        account_id = current_account()
+        if account_id is None:
+            return rows
+        return rows.filter(self.model.of_account(account_id))
 
 
 def _claim(row: models.Model) -> None:
@@ -134,6 +146,11 @@ class TenantRow(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         _claim(self)
         return super().delete(*args, **kwargs)
+
+    @classmethod
+    def of_account(cls, account_id: UUID) -> models.Q:
+        """Which rows an account's scope is for."""
+        return models.Q(account=account_id)
 
 
 class TenantModel(TenantRow):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from tests.access_matrix.routes import Route
 from tests.cast import MEMBERS, Cast
 
 _CSRF = "c" * 32
+# How many calls of which kind this test session has made; `conftest` says so at its end.
+TRIED: Counter[str] = Counter()
 _PATIENCE = 20.0
 
 
@@ -106,6 +109,7 @@ class Answer:
 
 def call(route: Route, method: str, values: dict[str, Any], caller: Caller, entry: Entry | None) -> Answer:
     """Send one request."""
+    TRIED["calls in all (route × method × caller or id)"] += 1
     body = json.dumps((entry.body if entry else None) or {}).encode() if method != "GET" else b""
     query = f"?{entry.query}" if entry and entry.query else ""
     if route.door == "asgi":

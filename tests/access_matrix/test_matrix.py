@@ -16,7 +16,7 @@ from django.db import transaction
 import tests.access_matrix as here
 from accounts.recent import STALE
 from projects.permissions import Permission
-from tests.access_matrix.calls import Answer, Caller, call, everybody
+from tests.access_matrix.calls import TRIED, Answer, Caller, call, everybody
 from tests.access_matrix.registry import ENTRIES, OPEN, Entry
 from tests.access_matrix.routes import Route, asgi_routes, django_routes, every_route
 from tests.cast import Cast
@@ -195,6 +195,7 @@ def test_another_tenants_thing_is_the_same_404_as_a_missing_one(route: Route, ca
     if {name: value for name, value in theirs.items() if name != "slug"} == entry.make(cast, cast.acme):
         return  # the argument names no thing of a tenant (a kind, a path)
     for method in methods_of(route):
+        TRIED["calls with ids and names of the other account in the path"] += 1
         other = _tried(route, method, theirs, alice, entry)
         none = _tried(route, method, nothing, alice, entry)
         # A body that does not parse is refused before anything is looked up, whosever thing was meant.
