@@ -18,6 +18,7 @@ class Place:
 
     where: str
     path: tuple[str | int, ...]
+    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _places(schema: dict[str, Any], path: tuple[str | int, ...] = ()) -> Iterato
     elif kind == "array" and len(path) < _DEEPEST:
         yield from _places(schema.get("items", {}), (*path, 0))
     elif kind in ("string", "integer") and not schema.get("enum"):
-        yield Place("body", path)
+        yield Place("body", path, kind == "integer")
 
 
 def put(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
@@ -107,7 +108,7 @@ def operations() -> dict[tuple[str, str], Operation]:
             if not isinstance(described, dict) or "responses" not in described:
                 continue
             places = [
-                Place("query", (parameter["name"],))
+                Place("query", (parameter["name"],), _kind(parameter.get("schema", {})) != "string")
                 for parameter in described.get("parameters", ())
                 if parameter["in"] == "query"
             ]

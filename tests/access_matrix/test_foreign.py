@@ -123,6 +123,8 @@ def test_an_id_of_theirs_is_an_id_of_nothing_wherever_it_stands(
     own = {"slug": cast.acme.slug, **(entry.make(cast, cast.acme) if entry else {})}
     for place in operation.places:
         for kind, (theirs, nothing) in foreign.pairs.items():
+            if place.number != (kind == "number"):
+                continue
             if place.path[-1] in ("username", "members", "password"):
                 continue  # people belong to no account: whoever knows a username may ask for that person
             other = _sent(route, operation, place, theirs, own, entry, alice)
@@ -132,6 +134,8 @@ def test_an_id_of_theirs_is_an_id_of_nothing_wherever_it_stands(
             seen = f"{operation.method} {operation.template} {place}: {kind} → {other.status}, {none.status}"
             assert other.status == none.status, f"{seen}\n{other.body[:300]!r}\n{none.body[:300]!r}"
             told = _told(other, theirs)
-            assert told == _told(none, nothing), seen
+            # What succeeded shows what it was told, numbers in the middle of others, and new ids and times.
+            if other.status >= 400 and not place.number:
+                assert told == _told(none, nothing), seen
             leaked = [mark for mark in foreign.marks if mark in told]
             assert not leaked, f"{seen}: tells {leaked}"
