@@ -5,6 +5,7 @@ Paths lead to real things as often as to made-up ones.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,7 @@ LEFT_OUT = {
     "platform_token_revoke": "would revoke the caller's own token; tests/identity revokes platform tokens",
     "token_revoke": "would revoke the caller's own token; tests/identity revokes tokens",
 }
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass
@@ -72,7 +74,9 @@ def flatmap_path_parameters(context: Any, parameters: Any) -> Any:
         return st.just(parameters)
     choices = {"slug": st.just(WORLD.slug)}
     for name, made_up in parameters.items():
-        if name != "slug":
+        if name == "id" and not _UUID.fullmatch(str(made_up)):
+            choices[name] = st.just(made_up)  # made up to be wrong: a real one would rightly be taken
+        elif name != "slug":
             choices[name] = st.sampled_from([made_up, *WORLD.real.get(name, [])])
     return st.fixed_dictionaries(choices)
 
