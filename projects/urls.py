@@ -29,6 +29,7 @@ _within = [
     path("approvals/<uuid:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
     path("audit/things/<str:kind>/<path:pk>/", audit.AuditThingPage.as_view(), name="audit_thing"),
     path("audit/people/<path:actor>/", audit.AuditPersonPage.as_view(), name="audit_person"),
+    path("audit/live/", audit.AuditLivePage.as_view(), name="audit_live"),
     path("audit/verify/", audit.AuditVerifyPage.as_view(), name="audit_verify"),
     path("connect/", connect.ConnectPage.as_view(), name="connect"),
     path("connect/status/", connect.ConnectStatus.as_view(), name="connect_status"),

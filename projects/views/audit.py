@@ -1,6 +1,7 @@
 """The project's audit log: search, one thing's history, one person's history, and “verify now”."""
 
 from typing import ClassVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -11,15 +12,18 @@ from django.utils.translation import gettext as _
 from accounts.audit.status import status_of
 from accounts.models import AuditEvent
 from projects.audit_history import person_history, thing_history
-from projects.audit_log import matching, record_reading
+from projects.audit_log import asked_for, matching, record_reading
 from projects.audit_suggestions import suggestions
+from projects.audit_tail import UNENDING_WITHOUT
 from projects.audit_verification import ask_verification
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms import AuditFilterForm
 from projects.views.audit_parts import (
+    chips,
     history_context,
     period_form,
+    query_without,
     search_context,
     wanted_of,
 )
@@ -58,6 +62,8 @@ class AuditPage(ProjectView):
             addresses=ProjectAddresses(grant.slug),
         )
         context |= {
+            "live_url": reverse("project:audit_live", args=[grant.slug])
+            + f"?{urlencode(query_without(request, 'cursor', 'event'))}",
             "seal": status_of(grant.account_id),
             "verify_url": reverse("project:audit_verify", args=[grant.slug]),
             "verify_api": f"{log_url}/verify",
@@ -69,6 +75,26 @@ class AuditPage(ProjectView):
         }
         record_reading(wanted, len(context["rows"]))
         return self.page(request, "projects/audit.html", context)
+
+
+class AuditLivePage(ProjectView):
+    """The log as it is sealed, through the same filters. The stream itself is what is recorded."""
+
+    actions: ClassVar[dict[str, str]] = {"get": "audit.read"}
+
+    def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
+        form = AuditFilterForm(request.GET or None)
+        asked = {
+            name: value for name, value in asked_for(wanted_of(form)).items() if name not in UNENDING_WITHOUT
+        }
+        events = f"/api/v1/projects/{grant.slug}/audit-log/events"
+        context = {
+            "chips": [chip for chip in chips(form, request) if chip["name"] not in UNENDING_WITHOUT],
+            "events_url": f"{events}?{urlencode(asked)}" if asked else events,
+            "log_url": reverse("project:audit", args=[grant.slug])
+            + (f"?{urlencode(query_without(request, 'cursor', 'event'))}" if request.GET else ""),
+        }
+        return self.page(request, "projects/audit_live.html", context)
 
 
 class AuditThingPage(ProjectView):

@@ -111,6 +111,7 @@ def chips(form: AuditFilterForm, request: HttpRequest) -> list[dict[str, str]]:
         )
         found.append(
             {
+                "name": name,
                 "label": words.get(name) or str(field.label),
                 "value": str(shown),
                 "url": "?" + urlencode(query_without(request, name, "cursor", "event")),

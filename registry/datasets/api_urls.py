@@ -4,6 +4,7 @@ from django.urls import path
 
 from registry.datasets.api import DatasetVersionViewSet, DatasetViewSet
 from registry.datasets.api_access import DatasetAccessViewSet
+from registry.exposure.api import SeenViewSet
 
 _VERSIONS = "datasets/<str:name>/versions"
 _VERSION = f"{_VERSIONS}/<int:number>"
@@ -39,4 +40,6 @@ urlpatterns = [
     path(f"{_VERSION}/uploads", _version({"get": "uploads", "post": "begin_upload"}), name="dataset_uploads"),
     path(f"{_VERSION}/profile", _version({"get": "profile"}), name="dataset_profile"),
     path(f"{_VERSION}/preview", _version({"get": "preview"}), name="dataset_preview"),
+    path(f"{_VERSION}/seen", SeenViewSet.as_view({"get": "retrieve"}), name="dataset_seen"),
+    path(f"{_VERSION}/seen/events", SeenViewSet.as_view({"get": "events"}), name="dataset_seen_events"),
 ]

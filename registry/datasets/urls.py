@@ -3,6 +3,7 @@
 from django.urls import path
 
 from registry.datasets import views, views_access
+from registry.exposure.pages import SeenPage
 
 _DATASET = "datasets/<str:name>/"
 _VERSION = f"{_DATASET}versions/<int:number>/"
@@ -19,4 +20,5 @@ urlpatterns = [
     path(f"{_VERSION}preview/", views.PreviewPage.as_view(), name="dataset_preview"),
     path(f"{_VERSION}uploads/", views.UploadNew.as_view(), name="dataset_upload_new"),
     path(f"{_VERSION}uploads/<uuid:pk>/", views.UploadDrop.as_view(), name="dataset_upload_drop"),
+    path("audit/seen/<uuid:pk>/", SeenPage.as_view(), name="dataset_seen"),
 ]

@@ -40,3 +40,8 @@ def person(cast: Cast, project: Project) -> dict[str, Any]:
     with cast.inside(name, project):
         audit.record("project.read", project)
     return {"actor": cast.people[name].pk}
+
+
+@arguments("/api/v1/projects/{slug}/audit-log/events", query="seconds=0")
+def followed(cast: Cast, project: Project) -> dict[str, Any]:
+    return {}

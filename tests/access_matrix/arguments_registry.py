@@ -53,6 +53,7 @@ def make_version(cast: Cast, project: Project) -> dict[str, Any]:
             "path": "a.csv",
             "upload_id": upload.pk,
             "pk": upload.pk,
+            "version": version.pk,
         }
 
 
@@ -64,10 +65,17 @@ def _part(*names: str) -> Any:
     return make
 
 
+@arguments(f"{PAGE}audit/seen/<uuid:pk>/")
+def seen_version(cast: Cast, project: Project) -> dict[str, Any]:
+    return {"pk": make_version(cast, project)["version"]}
+
+
 VERSION = "datasets/<str:name>/versions/<int:number>"
 arguments(
     f"{ME}{VERSION}",
     f"{ME}{VERSION}/seal",
+    f"{ME}{VERSION}/seen",
+    f"{ME}{VERSION}/seen/events",
     f"{ME}{VERSION}/files",
     f"{ME}{VERSION}/uploads",
     f"{PAGE}{VERSION}/",

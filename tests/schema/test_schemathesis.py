@@ -118,7 +118,7 @@ def _caller(path: str) -> str:
     """Who calls: the platform's addresses are not there for a project's owner."""
     if not path.startswith("/api/v1/platform/"):
         return "owner"
-    return "auditor" if path.startswith("/api/v1/platform/audit-events") else "admin"
+    return "auditor" if path.startswith("/api/v1/platform/audit") else "admin"
 
 
 @schema.parametrize()
@@ -127,6 +127,8 @@ def test_answers_are_as_described(case: schemathesis.Case, world: Team, portal: 
     # Streams end when their thing has ended; a made-up wait must not hold the test up for its minute.
     if case.query and "wait" in case.query:
         case.query["wait"] = 0
+    if case.path.endswith("/audit-log/events"):
+        case.query = {"seconds": 0, **{k: v for k, v in (case.query or {}).items() if k != "seconds"}}
     case.call_and_validate(
         base_url=portal.url,
         headers={"Authorization": f"Bearer {world.tokens[_caller(case.path)]}"},
