@@ -51,13 +51,14 @@ def _filters(text: str) -> dict[str, Any]:
     """Parse a query string; raises `Invalid`."""
     pairs = parse_qsl(text, keep_blank_values=True)
     given = dict(pairs)
-    serializer = TailFilters(data=given)
-    if len(given) == len(pairs) and serializer.is_valid():
-        parsed: dict[str, Any] = serializer.validated_data
-        return parsed
-    errors = {name: [str(each) for each in texts] for name, texts in serializer.errors.items()} or {
-        name: [_("Give this parameter once.")] for name in given
-    }
+    if len(given) < len(pairs):
+        errors = {name: [_("Give this parameter once.")] for name in given}
+    else:
+        serializer = TailFilters(data=given)
+        if serializer.is_valid():
+            parsed: dict[str, Any] = serializer.validated_data
+            return parsed
+        errors = {name: [str(each) for each in texts] for name, texts in serializer.errors.items()}
     raise Invalid(
         "request.query",
         _("These query parameters are not valid: %(names)s.") % {"names": ", ".join(errors)},

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from accounts.models import AuditEvent
 from projects.audit_chart import histogram
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
@@ -30,16 +31,19 @@ class SeenPage(ProjectView):
         addresses = ProjectAddresses(grant.slug)
         context = page_of(request, seen.reads, ordering=NEWEST_FIRST)
         shown = linked(context["rows"], addresses)
+        recorded = self._recorded(grant, seen)
         context |= {
             "version": version,
             "dataset": version.dataset,
             "complete": seen.lineage.complete,
-            "stages": self._stages(seen, addresses),
+            "stages": self._stages(seen, recorded, addresses),
             "people": seen.people,
             "readers": [
                 {
                     "reader": reader,
-                    "thing_url": addresses.thing(reader.thing.kind, reader.thing.id, None),
+                    "thing_url": addresses.thing(reader.thing.kind, reader.thing.id, None)
+                    if reader.thing.key in recorded
+                    else "",
                     "person_url": addresses.person(reader.person),
                 }
                 for reader in seen.readers
@@ -51,12 +55,29 @@ class SeenPage(ProjectView):
         }
         return self.page(request, "registry/datasets/seen.html", context)
 
-    def _stages(self, seen: Exposure, addresses: ProjectAddresses) -> list[dict[str, Any]]:
+    @staticmethod
+    def _recorded(grant: Grant, seen: Exposure) -> set[str]:
+        """The things that have a history: of a run whose files alone were read, the log knows the files."""
+        things = seen.lineage.things
+        rows = AuditEvent.objects.filter(
+            account_id=grant.account_id,
+            target_type__in={thing.kind for thing in things},
+            target_id__in={thing.id for thing in things},
+        )
+        return {
+            f"{kind}:{pk}" for kind, pk in rows.order_by().values_list("target_type", "target_id").distinct()
+        }
+
+    @staticmethod
+    def _stages(seen: Exposure, recorded: set[str], addresses: ProjectAddresses) -> list[dict[str, Any]]:
         return [
             {
                 "kind": kind,
                 "things": [
-                    {"thing": thing, "url": addresses.thing(thing.kind, thing.id, None)}
+                    {
+                        "thing": thing,
+                        "url": addresses.thing(thing.kind, thing.id, None) if thing.key in recorded else "",
+                    }
                     for thing in seen.lineage.of(kind)
                 ],
             }
