@@ -117,7 +117,7 @@ def test_a_whole_portal_knows_who_saw_what_was_trained_on_it(portal: Portal, tea
     assert ended["state"] == "succeeded", ended
     team.owner.post("endpoints", {"name": "seen"})
     deployed = team.owner.post("endpoints/seen/deploy", {"model": "seen", "version": 1})
-    assert wait_for_operation(team.owner, deployed["id"])["state"] == "succeeded"
+    assert wait_for_operation(team.owner, deployed["operation"])["state"] == "succeeded"
     good = {"dataframe_split": {"columns": ["a", "b"], "data": [[1.0, 2.0]]}}
     team.scientist.post("endpoints/seen/invocations", good)
     address = f"{portal.url}/api/v1/projects/{team.slug}/datasets/wafers/versions/1/files/wafers.csv"
