@@ -110,7 +110,7 @@ def test_the_row_has_an_hmac_under_a_pepper_that_is_nowhere_in_the_database(cast
 
 def test_a_token_outlives_the_platform_key_that_was_active_when_it_was_made(cast: Cast) -> None:
     _row, old = cast.token("sam")
-    assert keys._create(None) == 2
+    assert keys.create_key(None) == 2
     row, new = cast.token("sam")
     assert row.pepper_version == 2
     assert [called(cast, text).status_code for text in (old, new)] == [200, 200]
@@ -119,7 +119,7 @@ def test_a_token_outlives_the_platform_key_that_was_active_when_it_was_made(cast
 def test_a_destroyed_platform_key_ends_its_tokens(cast: Cast) -> None:
     _row, text = cast.token("sam")
     assert called(cast, text).status_code == 200
-    keys._create(None)
+    keys.create_key(None)
     keys._rows(None).filter(version=1).delete()
     keys.cache.clear()
     assert called(cast, text).status_code == 401
