@@ -4,6 +4,7 @@ from django.urls import path
 
 from portal.api.audit_events import PlatformAuditHistoryViewSet, PlatformAuditViewSet
 from portal.api.audit_log import PlatformAuditLogViewSet
+from portal.api.break_glass import PlatformBreakGlassViewSet
 from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
 from portal.api.platform import AccountViewSet, SystemViewSet
 
@@ -67,6 +68,11 @@ urlpatterns = [
         "platform/audit-log/verify",
         PlatformAuditLogViewSet.as_view({"post": "verify"}),
         name="platform_audit_verify",
+    ),
+    path(
+        "platform/break-glass",
+        PlatformBreakGlassViewSet.as_view({"post": "create"}),
+        name="platform_break_glass",
     ),
     path("platform/keys", KeysViewSet.as_view({"get": "retrieve"}), name="platform_keys"),
     path("platform/keys/accounts", AccountKeysViewSet.as_view({"get": "list"}), name="platform_account_keys"),

@@ -85,6 +85,7 @@ PLATFORM: dict[str, tuple["_StrPromise", str, list[Item]]] = {
             Item(_("Shared resources"), "share", "shared/"),
             Item(_("Usage"), "bar-chart", "usage/"),
             Item(_("Protection keys"), "shield-lock", "keys/"),
+            Item(_("Break-glass"), "unlock", "break-glass/"),
             Item(_("System"), "server", "system/"),
             Item(_("Platform tokens"), "key", "tokens/"),
         ],

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import audit_room, audit_verification, dashboard, home, keys, platform
+from portal.views import audit_room, audit_verification, break_glass, dashboard, home, keys, platform
 
 app_name = "portal"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("projects/<slug:slug>/", home.Home.as_view(), name="home"),
     path("projects/<slug:slug>/summary/", home.Summary.as_view(), name="summary"),
     path("platform/accounts/", platform.AccountsPage.as_view(), name="platform_accounts"),
+    path("platform/break-glass/", break_glass.BreakGlassPage.as_view(), name="platform_break_glass"),
     path("platform/keys/", keys.KeysPage.as_view(), name="platform_keys"),
     path("platform/accounts/<uuid:pk>/", platform.AccountPage.as_view(), name="platform_account"),
     path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),

@@ -7,6 +7,7 @@ from projects.api.account_key import ProtectionKeyViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet, AuditHistoryViewSet
 from projects.api.audit_log import AuditLogViewSet
+from projects.api.break_glass import BreakGlassViewSet
 from projects.api.credentials import CredentialViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
@@ -80,6 +81,8 @@ _within = [
         CustomRoleViewSet.as_view({"put": "update", "delete": "destroy"}),
         name="custom_role",
     ),
+    path("break-glass", BreakGlassViewSet.as_view({"get": "list"}), name="break_glass"),
+    path("break-glass/<uuid:pk>/end", BreakGlassViewSet.as_view({"post": "end"}), name="break_glass_end"),
     path("people", ReachViewSet.as_view({"get": "list"}), name="people"),
     path("people/<str:username>", ReachViewSet.as_view({"get": "retrieve"}), name="person"),
     path("approvals", ApprovalViewSet.as_view({"get": "list", "post": "create"}), name="approvals"),

@@ -9,9 +9,10 @@ from accounts import audit
 from accounts.tenancy import scope
 from projects import approvals
 from projects.actions.access import record_end
+from projects.actions.break_glass import record_end as record_break_glass_end
 from projects.actions.members import end_membership
 from projects.lookups import ended_memberships
-from projects.models import ApprovalRequest, Membership, PermissionGrant
+from projects.models import ApprovalRequest, BreakGlass, Membership, PermissionGrant
 
 AT_ONCE = 500
 
@@ -30,6 +31,11 @@ def sweep() -> int:
         for account_id, pk in _ids(due):
             with scope(account_id):
                 record_end(PermissionGrant.objects.select_related("user").get(pk=pk))
+            count += 1
+        broken = BreakGlass.objects.get_queryset().unscoped().filter(ended_at=None, expires_at__lte=now)
+        for account_id, pk in _ids(broken):
+            with scope(account_id):
+                record_break_glass_end(BreakGlass.objects.get(pk=pk))
             count += 1
         for account_id, pk in ended_memberships(AT_ONCE):
             with scope(account_id):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Invalid
 from projects.models import CustomRole, Membership, PermissionGrant
-from projects.permissions import Permission, Role, permissions_of
+from projects.permissions import BREAK_GLASS, Permission, Role, permissions_of
 
 _KNOWN = frozenset(permission.value for permission in Permission)
 
@@ -84,6 +84,8 @@ def check_role(role: str, code: str = "member.role") -> None:
 
 def role_label(role: str) -> str:
     """What pages call a role."""
+    if role == BREAK_GLASS:
+        return _("Break-glass")
     return str(Role(role).label) if role in Role.values else role
 
 

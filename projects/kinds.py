@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from projects import approvals, notifications
-from projects.actions import access, links
+from projects.actions import access, break_glass, links
 from projects.permissions import Permission
 
 
@@ -12,6 +12,8 @@ def register() -> None:
     notifications.register_notice(approvals.ASKED, _("Requests that wait for me"))
     notifications.register_notice(approvals.DECIDED, _("Decisions"))
     notifications.register_notice(access.GRANTED, _("Permissions granted to me"))
+    notifications.register_notice(break_glass.ENTERED, _("Break-glass"))
+    notifications.register_notice(break_glass.ENDED, _("End of break-glass"))
     approvals.register_kind(
         access.KIND,
         _("Access"),

@@ -124,6 +124,24 @@ RUN_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MLFLOW_WRITE, P.MODEL_READ, P.DATA
 SERVING_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MODEL_READ})
 
 
+# What a platform admin may do in a project by break-glass: look at how it runs, and, where that was asked for, put it
+# back on its feet. Never data: no rows, no files, no secrets, no predictions.
+BREAK_GLASS = "break-glass"
+BREAK_GLASS_LOOK = (_READ - {P.TOKEN_USE, P.APPROVAL_ASK}) | {
+    P.AUDIT_READ,
+    P.CREDENTIAL_READ,
+    P.LINK_READ,
+    P.WEBHOOK_READ,
+}
+BREAK_GLASS_REPAIR = BREAK_GLASS_LOOK | {
+    P.PROJECT_UPDATE,
+    P.MEMBER_MANAGE,
+    P.TOKEN_MANAGE,
+    P.ENDPOINT_MANAGE,
+    P.WEBHOOK_MANAGE,
+}
+
+
 def permissions_of(role: str) -> frozenset[Permission]:
     """Return what a role may do; an unknown role may do nothing."""
     return ROLE_PERMISSIONS.get(role, frozenset())

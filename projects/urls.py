@@ -42,6 +42,7 @@ _within = [
     path("settings/permissions/roles/<str:name>/", permissions.RolePage.as_view(), name="role"),
     path("settings/permissions/people/<str:username>/", permissions.PersonPage.as_view(), name="person"),
     path("settings/permissions/grants/<uuid:pk>/", permissions.GrantEnd.as_view(), name="access_grant"),
+    path("settings/break-glass/<uuid:pk>/", permissions.BreakGlassEnd.as_view(), name="break_glass_end"),
     path("settings/webhooks/", notifications.WebhooksPage.as_view(), name="webhooks"),
     path("settings/webhooks/<uuid:pk>/", notifications.WebhookPage.as_view(), name="webhook"),
     path("settings/account/", account.AccountPage.as_view(), name="account"),

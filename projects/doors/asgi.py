@@ -261,7 +261,7 @@ class ProjectApp:
             with (
                 audit.acting_as(
                     grant.actor,
-                    via=origin.via,
+                    via=grant.via if grant.break_glass_id else origin.via,
                     request_id=origin.request_id,
                     ip=origin.ip,
                     user_agent=origin.user_agent,

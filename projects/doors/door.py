@@ -12,19 +12,26 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.audit import Target
 from accounts.audit.batch import record_read
 from accounts.errors import Conflict, Forbidden, NotFound, PortalError
-from accounts.models import Account
+from accounts.models import Account, PlatformRole, User
 from accounts.tenancy import personal_scope, scope
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, sign_in_first
 from projects.holdings import Holding, holding_of, role_label, role_permissions, total, with_extras
-from projects.models import Membership, Project, Token
-from projects.permissions import RUN_PERMISSIONS, SERVING_PERMISSIONS
+from projects.models import BreakGlass, Membership, Project, Token
+from projects.permissions import (
+    BREAK_GLASS,
+    BREAK_GLASS_LOOK,
+    BREAK_GLASS_REPAIR,
+    RUN_PERMISSIONS,
+    SERVING_PERMISSIONS,
+)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -41,6 +48,7 @@ class Entrance:
     state: str
     kind: str
     permissions: frozenset[str]
+    break_glass_id: UUID | None = None
 
     @property
     def role_label(self) -> str:
@@ -48,8 +56,8 @@ class Entrance:
         return role_label(self.role)
 
 
-def entrances(user_id: UUID) -> list[Entrance]:
-    """List the projects that a person may enter, by name."""
+def entrances(user_id: UUID, *, admin: bool = False) -> list[Entrance]:
+    """List the projects that a person may enter, by name; a platform `admin` also by break-glass."""
     with personal_scope(user_id):
         rows = with_extras(Membership.objects.filter(user_id=user_id)).values_list(
             "account_id",
@@ -62,10 +70,36 @@ def entrances(user_id: UUID) -> list[Entrance]:
             "extras",
         )
         found: Iterable[Any] = rows.order_by("account__project__name")
-        return [
+        own = [
             Entrance(account_id, slug, name, role, state, kind, total(role, custom, extras))
             for account_id, slug, name, role, state, kind, custom, extras in found
         ]
+        return [*own, *_broken_into(user_id, own)] if admin else own
+
+
+def _broken_into(user_id: UUID, own: list[Entrance]) -> list[Entrance]:
+    """The projects that stand open to a platform admin by break-glass; a suspended account's too."""
+    members = {entrance.account_id for entrance in own}
+    rows = BreakGlass.objects.filter(user_id=user_id, ended_at=None, expires_at__gt=Now()).order_by("name")
+    return [
+        Entrance(
+            row.account_id,
+            row.slug,
+            row.name,
+            BREAK_GLASS,
+            Account.State.ACTIVE,
+            Account.Kind.GENERAL,
+            frozenset(map(str, BREAK_GLASS_REPAIR if row.repair else BREAK_GLASS_LOOK)),
+            row.pk,
+        )
+        for row in rows
+        if row.account_id not in members
+    ]
+
+
+def is_admin(user: User) -> bool:
+    """Whether this person runs the platform."""
+    return user.platform_role == PlatformRole.ADMIN
 
 
 def project_not_found(slug: str) -> NotFound:
@@ -86,7 +120,7 @@ def _check_state(state: str) -> None:
 def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] | None) -> Grant:
     user = identity.user
     assert user is not None
-    for entrance in known if known is not None else entrances(user.pk):
+    for entrance in known if known is not None else entrances(user.pk, admin=is_admin(user)):
         if entrance.slug == slug:
             _check_state(entrance.state)
             return Grant(
@@ -97,7 +131,8 @@ def _user_grant(identity: Identity, slug: str, via: str, known: list[Entrance] |
                 entrance.name,
                 entrance.role,
                 entrance.permissions,
-                via,
+                BREAK_GLASS if entrance.break_glass_id else via,
+                break_glass_id=entrance.break_glass_id,
             )
     raise project_not_found(slug)
 
@@ -164,6 +199,13 @@ def _record_refusal(
         )
 
 
+def _record_look(grant: Grant, permission: str) -> None:
+    """Whoever enters by break-glass is on record with every page, also those that members read freely."""
+    about = Target("project", str(grant.account_id), grant.slug)
+    detail = {"permission": permission, "break_glass": str(grant.break_glass_id)}
+    audit.record("breakglass.look", about, detail=detail)
+
+
 def translate(error: DatabaseError) -> PortalError | None:
     """Turn what PostgreSQL refused into what a person may read: a policy is a 404, a constraint a 409."""
     state = getattr(error.__cause__, "sqlstate", None)
@@ -210,8 +252,12 @@ def open_door(
         try:
             grant = resolve(identity, slug, origin.via, known)
             context.actor = grant.actor
+            if grant.break_glass_id is not None:
+                context.via = BREAK_GLASS
             with scope(grant.account_id):
                 grant.require(permission)
+                if grant.break_glass_id is not None and method in SAFE_METHODS:
+                    _record_look(grant, permission)
                 yield grant
                 if method not in SAFE_METHODS and context.recorded == 0:
                     audit.record(permission, target or Target("project", str(grant.account_id), grant.slug))

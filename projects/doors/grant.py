@@ -15,6 +15,7 @@ class Grant:
 
     `role` is what the actor acts as (a token may have less than its person). `via` is page, api, gateway, command or
     task. `run_id` is the MLflow run that a run-scoped token is bound to, `workload_id` its workload.
+    `break_glass_id` marks a platform admin who is no member.
     """
 
     actor: Actor
@@ -28,6 +29,7 @@ class Grant:
     token_id: UUID | None = None
     run_id: str = ""
     workload_id: UUID | None = None
+    break_glass_id: UUID | None = None
 
     def can(self, permission: str) -> bool:
         """Whether the actor holds this permission here."""

@@ -15,7 +15,7 @@ from accounts.errors import Forbidden, MethodNotAllowed
 from accounts.models import PlatformRole, User
 from accounts.standing import due, page_of
 from accounts.tenancy import platform_scope
-from projects.doors.door import SAFE_METHODS, Entrance, entrances, open_door
+from projects.doors.door import SAFE_METHODS, Entrance, entrances, is_admin, open_door
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_session
 from projects.doors.platform import nothing_here
@@ -41,7 +41,7 @@ class SignedInView(View):
         what = due(self.identity.user)
         if what is not None:
             return HttpResponseRedirect(page_of(what))
-        self.entrances = entrances(self.identity.user.pk)
+        self.entrances = entrances(self.identity.user.pk, admin=is_admin(self.identity.user))
         return self.enter(request, *args, **kwargs)
 
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

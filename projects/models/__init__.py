@@ -1,6 +1,6 @@
 """Projects, who may do what in them, tokens, operations, requests, and what people are told."""
 
-from projects.models.access import ApprovalRequest, CustomRole, PermissionGrant
+from projects.models.access import ApprovalRequest, BreakGlass, CustomRole, PermissionGrant
 from projects.models.notification import (
     Notice,
     NoticeDelivery,
@@ -15,6 +15,7 @@ from projects.models.token import PlatformToken, Token
 __all__ = [
     "TERMINAL",
     "ApprovalRequest",
+    "BreakGlass",
     "CustomRole",
     "Membership",
     "Notice",

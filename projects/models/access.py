@@ -138,3 +138,43 @@ class ApprovalRequest(TenantModel):
     def waiting(self) -> bool:
         """Whether somebody can still decide."""
         return self.state == self.State.WAITING and self.expires_at > timezone.now()
+
+
+class BreakGlass(TenantModel):
+    """A platform admin's way into a project that they are no member of: with a reason, for hours, seen by its owners.
+
+    `repair` adds what puts a project back on its feet (members, tokens, endpoints) to looking. The project's slug and
+    name are kept here, because the admin's own list is read before any account's scope is open.
+    """
+
+    readable_in: ClassVar[frozenset[str]] = frozenset({ACCOUNT, PERSONAL})
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    user_label = models.CharField(max_length=160)
+    slug = models.CharField(max_length=48)
+    name = models.CharField(max_length=120)
+    reason = models.CharField(_("Reason"), max_length=500)
+    repair = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(_("Until"))
+    ended_at = models.DateTimeField(null=True)
+    ended_by_label = models.CharField(max_length=160, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["account", "user"],
+                condition=models.Q(ended_at=None),
+                name="projects_breakglass_once",
+            ),
+        ]
+
+    @property
+    def label(self) -> str:
+        """How audit entries call this way in."""
+        return f"{self.user_label} → {self.slug}"
+
+    @property
+    def live(self) -> bool:
+        """Whether it opens the door now."""
+        return self.ended_at is None and self.expires_at > timezone.now()

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from projects import reach
 from projects.actions import access
 from projects.actions import roles as actions
+from projects.actions.break_glass import end_break_glass, find_break_glass
 from projects.actions.members import find_member_named
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.explained import explained
 from projects.forms_access import GiveForm, RoleMakeForm
-from projects.models import CustomRole
+from projects.models import BreakGlass, CustomRole
 from projects.permissions import Permission, Role, permissions_of
 from projects.views.common import attempt, attempt_or_say
 
@@ -41,6 +42,7 @@ class PermissionsPage(ProjectView):
         context = {
             "people": reach.people(),
             "custom": custom,
+            "broken": list(BreakGlass.objects.order_by("-id")[:20]),
             "roles": [*Role.choices, *((role.name, role.name) for role in custom)],
             "matrix": matrix(custom),
             "form": form,
@@ -145,3 +147,16 @@ class GrantEnd(ProjectView):
         given = access.find_given(pk)
         attempt_or_say(request, Permission.ACCESS_DECIDE, lambda: access.end_permission(grant, given))
         return HttpResponseRedirect(reverse("project:person", args=[grant.slug, given.user.username]))
+
+
+class BreakGlassEnd(ProjectView):
+    """Ends a break-glass access: the admin their own, an owner anybody's."""
+
+    actions: ClassVar[dict[str, str]] = {"post": Permission.PROJECT_READ}
+
+    def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
+        entered = find_break_glass(pk)
+        attempt_or_say(request, Permission.MEMBER_MANAGE, lambda: end_break_glass(grant, entered))
+        if entered.user_id == grant.user_id:
+            return HttpResponseRedirect("/")
+        return HttpResponseRedirect(reverse("project:permissions", args=[grant.slug]))
