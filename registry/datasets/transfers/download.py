@@ -41,6 +41,7 @@ class FileDownload(ProjectApp):
     """A file's bytes, as stored: `pandas`, DuckDB and curl read it by its address with the usual header."""
 
     actions: ClassVar[dict[str, str]] = {"GET": Permission.DATASET_DOWNLOAD}
+    records_reads = False  # `admit` does: a header or “not modified” is no download
     documentation: ClassVar[dict[str, dict[str, Any]]] = described.DOWNLOAD
 
     def admit(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
