@@ -60,6 +60,9 @@ class Permission(StrEnum):
     CLUSTER_READ = "cluster.read"
 
 
+# For serializers and forms: permissions are called by their own names, in every language.
+PERMISSION_CHOICES = [(permission.value, permission.value) for permission in Permission]
+
 P = Permission
 
 _READ = frozenset(

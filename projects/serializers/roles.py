@@ -6,9 +6,7 @@ from rest_framework import serializers
 
 from projects.doors.strict import StrictSerializer
 from projects.models import CustomRole
-from projects.permissions import Permission
-
-_LIST = [(p.value, p.value) for p in Permission]
+from projects.permissions import PERMISSION_CHOICES, Permission
 
 
 class CustomRoleSerializer(serializers.ModelSerializer[CustomRole]):
@@ -26,7 +24,7 @@ class CustomRoleChange(StrictSerializer):
     """Another set of permissions for a role."""
 
     permissions = serializers.ListField(
-        child=serializers.ChoiceField(choices=_LIST), max_length=len(Permission)
+        child=serializers.ChoiceField(choices=PERMISSION_CHOICES), max_length=len(Permission)
     )
     description = serializers.CharField(required=False, max_length=300, allow_blank=True)
 

@@ -8,7 +8,7 @@ from projects.actions.tokens import MAX_LIFETIME
 from projects.doors.strict import PageQuery, StrictSerializer
 from projects.models import PlatformToken, Token
 from projects.networks import MAX_NETWORKS
-from projects.permissions import Permission
+from projects.permissions import PERMISSION_CHOICES, Permission
 
 _SHARED = (
     "hint",
@@ -93,7 +93,7 @@ class TokenBody(NewTokenBody):
         max_length=32, required=False, help_text="At most the caller's own role, which is the default."
     )
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=[(p.value, p.value) for p in Permission]),
+        child=serializers.ChoiceField(choices=PERMISSION_CHOICES),
         required=False,
         max_length=len(Permission),
         help_text="Cuts the role down to these permissions; all of the role's where absent.",
