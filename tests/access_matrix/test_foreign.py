@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 import pytest
@@ -79,7 +80,8 @@ def _sent(
     """Send the operation with a value at one place, and take back what it did."""
     base = entry or Entry(lambda cast, project: {})
     if place.where == "query":
-        changed = replace(base, query=f"{place.path[0]}={value}")
+        asked = {**dict(parse_qsl(base.query)), place.path[0]: value}
+        changed = replace(base, query=urlencode(asked))
     else:
         body = {**operation.body, **(base.body or {})} if isinstance(operation.body, dict) else operation.body
         changed = replace(base, body=put(body, place.path, value))

@@ -44,7 +44,7 @@ def active(cast: Cast, **terms: Any) -> TrustLink:
 def seen(cast: Cast) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What Acme's and Globex's logs say about links, with who did it."""
     return tuple(  # type: ignore[return-value]
-        [(action, who) for action, outcome, who in events(project.pk) if action.startswith("link.") and outcome == "ok"]
+        [(action, who) for action, outcome, who in events(project.pk) if action.startswith("link.") and action != "link.read" and outcome == "ok"]
         for project in (cast.acme, cast.globex)
     )  # fmt: skip
 

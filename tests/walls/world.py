@@ -8,7 +8,15 @@ from django.db import connection, models
 
 from accounts.tenancy.models import TenantManager
 from projects.models import State
-from tests.access_matrix import arguments, arguments_registry
+from tests.access_matrix import (
+    arguments,
+    arguments_access,
+    arguments_break_glass,
+    arguments_notifications,
+    arguments_registry,
+    arguments_roles,
+    arguments_sensitivity,
+)
 from tests.cast import Cast
 
 MAKERS = [
@@ -19,6 +27,12 @@ MAKERS = [
     lambda cast, project: arguments_registry.make_job(cast, project, State.QUEUED),
     arguments_registry.make_version,
     arguments_registry.endpoint,
+    arguments_access.asked,
+    arguments_access.given,
+    arguments_break_glass.entered,
+    arguments_notifications.webhook,
+    arguments_roles.role,
+    arguments_sensitivity.given,
 ]
 
 
