@@ -13,7 +13,7 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Account, AuditEvent, TrustLink
 from accounts.tenancy import scope
 from projects.actions import links
-from projects.models import ApprovalRequest
+from projects.models import ApprovalRequest, Project
 from projects.tasks import announce_requests, expire_links
 from tests.accounts_credentials.material import secrets
 from tests.cast import Cast, events
@@ -42,11 +42,16 @@ def active(cast: Cast, **terms: Any) -> TrustLink:
 
 
 def seen(cast: Cast) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """What Acme's and Globex's logs say about links, with who did it."""
-    return tuple(  # type: ignore[return-value]
-        [(action, who) for action, outcome, who in events(project.pk) if action.startswith("link.") and action != "link.read" and outcome == "ok"]
-        for project in (cast.acme, cast.globex)
-    )  # fmt: skip
+    """What Acme's and Globex's logs say was done to links, with who did it."""
+
+    def done(project: Project) -> list[tuple[str, str]]:
+        return [
+            (action, who)
+            for action, outcome, who in events(project.pk)
+            if action.startswith("link.") and action != "link.read" and outcome == "ok"
+        ]
+
+    return done(cast.acme), done(cast.globex)
 
 
 def test_a_link_goes_from_offer_to_end_and_both_sides_have_it_on_record(cast: Cast) -> None:
