@@ -28,6 +28,12 @@ def _is_typed(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
     return True
 
 
+def _too_long(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
+    """Whether a text is too long as sent: the framework measures what is left without the spaces around it."""
+    longest = field.max_length if isinstance(field, serializers.CharField) else None
+    return longest is not None and isinstance(value, str) and len(value) > longest
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A body with these fields, of their own JSON types, and no others. Read-only fields count as unknown."""
 
@@ -45,6 +51,11 @@ class StrictSerializer(serializers.Serializer[Any]):
                 name: [_("This is of another type than this field takes.")]
                 for name, field in self.fields.items()
                 if not self.texts and not field.read_only and not _is_typed(field, data.get(name))
+            }
+            wrong |= {
+                name: [str(field.error_messages["max_length"]).format(max_length=field.max_length)]  # type: ignore[attr-defined]
+                for name, field in self.fields.items()
+                if not field.read_only and _too_long(field, data.get(name))
             }
             if wrong:
                 raise serializers.ValidationError(wrong)
