@@ -70,7 +70,7 @@ def kept(cast: Cast) -> Cast:
         ("ip=203.0.113.", set()),
         ("q=nightly", {"dataset.download"}),
         ("q=Lake&period=1h", {"dataset.preview", "dataset.download"}),
-        ("actor=mia&period=24h&via=page", {"dataset.preview"}),
+        ("actor=mia&period=24h&via=page&target=lake", {"dataset.preview"}),
     ],
 )
 def test_each_filter_finds_the_same_by_api_page_and_room(kept: Cast, query: str, found: set[str]) -> None:
