@@ -47,7 +47,7 @@ def foreign(cast: Cast) -> Foreign:
     for make in MAKERS:
         make(cast, cast.globex)
     with scope(cast.globex.pk):
-        dataset, token = Dataset.objects.get(), Token.objects.first()
+        dataset, token = Dataset.objects.earliest("pk"), Token.objects.first()
         job, endpoint = TrainingJob.objects.get(), Endpoint.objects.get()
         training, operation = TrainingProject.objects.get(), OperationRow.objects.first()
         project = Project.objects.get()
