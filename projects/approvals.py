@@ -113,7 +113,7 @@ def ask(
         payload=payload,
         reason=reason[:1000],
         asked_by_id=grant.user_id,
-        asked_by_label=(grant.actor.on_behalf_of or grant.actor.label)[:160],
+        asked_by_label=grant.actor.person[:160],
         expires_at=timezone.now() + lifetime,
     )
     try:
@@ -262,7 +262,7 @@ def _move(
     values: dict[str, Any] = {
         "state": State(state),
         "decided_by_id": grant.user_id,
-        "decided_by_label": (grant.actor.on_behalf_of or grant.actor.label)[:160],
+        "decided_by_label": grant.actor.person[:160],
         "decided_at": now,
         "note": note[:1000],
         "self_approved": self_approved,

@@ -46,7 +46,7 @@ def _verified(work: Work, row: UUID) -> Report:
 
 def advance(work: Work) -> Done | Again:
     """Verify, keep the result, and tell those who may read the log where something is wrong."""
-    row = whole.ask(work.operation.on_behalf_of or work.operation.actor_label, work.account_id).pk
+    row = whole.ask(work.operation.who, work.account_id).pk
     whole.note(row, state="running")
     work.stage("verifying", 0.0)
     report = _verified(work, row)

@@ -91,7 +91,7 @@ def advance(work: Work) -> Done:
             code=failure[:64],
             sentence=sentence[:500],
             seconds=round(time.monotonic() - started, 3),
-            by_label=(work.operation.on_behalf_of or work.operation.actor_label)[:160],
+            by_label=work.operation.who[:160],
         )
         made.save(force_insert=True)
         audit.record(

@@ -4,24 +4,21 @@ Webhooks follow Standard Webhooks 1.0 (headers webhook-id, webhook-timestamp, we
 HMAC-SHA256 over `id.timestamp.body`); the body is a CloudEvents 1.0 event in JSON.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import smtplib
 import time
 from datetime import timedelta
 
-import httpx
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.connector import fetch
+from accounts.credentials.webhooks import signature_headers
 from accounts.errors import PortalError
 from accounts.models import Credential, User
-from accounts.outbound import check_url
 from projects.models import Notice, NoticeDelivery, Project, Webhook
 from projects.operations import Again, Done, Failed, Work
 
@@ -29,7 +26,6 @@ ATTEMPTS = 8
 AT_ONCE = 20
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
-SECONDS = 10.0
 State = NoticeDelivery.State
 
 
@@ -148,65 +144,26 @@ def event_of(notice: Notice, project: Project) -> dict[str, object]:
 
 
 @sensitive_variables("secret")
-def signature(secret: bytes, identifier: str, timestamp: int, body: bytes) -> str:
-    """The value of the header webhook-signature."""
-    signed = hmac.new(secret, f"{identifier}.{timestamp}.".encode() + body, hashlib.sha256)
-    return "v1," + base64.b64encode(signed.digest()).decode()
-
-
-@sensitive_variables("secret")
 def _post(work: Work, row: NoticeDelivery, project: Project) -> None:
     hook = row.webhook
     assert hook is not None
     if not hook.enabled:
         raise _Refused(_("The webhook is disabled."), final=True)
     body = json.dumps(event_of(row.notice, project), ensure_ascii=False).encode()
-    moment, identifier = int(time.time()), str(row.pk)
     with work.scope():
-        secret = json.loads(hook.credential.secret.reveal())["secret"].encode()
+        secret = json.loads(hook.credential.secret.reveal())["secret"]
         Credential.objects.filter(pk=hook.credential_id).update(last_used_at=timezone.now())
     headers = {
-        "content-type": "application/cloudevents+json",
-        "user-agent": "mlops-portal",
-        "webhook-id": identifier,
-        "webhook-timestamp": str(moment),
-        "webhook-signature": signature(secret, identifier, moment, body),
+        "Content-Type": "application/cloudevents+json",
+        **signature_headers(secret, str(row.pk), int(time.time()), body),
     }
-    status = post(hook.url, headers, body)
+    try:
+        status = fetch("POST", hook.url, headers=headers, body=body).status
+    except PortalError as error:
+        raise _Refused(str(error.detail)) from error
     if status == 410:
         with work.scope():
             Webhook.objects.filter(pk=hook.pk).update(enabled=False)
         raise _Refused(_("The receiver is gone (410): the webhook is disabled now."), final=True)
     if not 200 <= status < 300:
         raise _Refused(_("The receiver answered %(status)d.") % {"status": status})
-
-
-def post(url: str, headers: dict[str, str], body: bytes) -> int:
-    """Post to an address that the guarded connector lets through, at the address it resolved; returns the status.
-
-    Follows no redirect, reads no answer beyond its status, takes at most ten seconds for each part.
-    """
-    try:
-        target = check_url(url)
-    except PortalError as error:
-        raise _Refused(str(error.detail)) from error
-    address = target.addresses[0]
-    pinned = httpx.URL(url).copy_with(host=address)
-    named = f"[{target.host}]" if ":" in target.host else target.host
-    host = named if target.port == {"https": 443, "http": 80}[target.scheme] else f"{named}:{target.port}"
-    try:
-        with (
-            httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as client,
-            client.stream(
-                "POST",
-                pinned,
-                headers={**headers, "host": host},
-                content=body,
-                extensions={"sni_hostname": target.host},
-            ) as response,
-        ):
-            return response.status_code
-    except httpx.HTTPError as error:
-        raise _Refused(
-            _("The receiver could not be reached (%(what)s).") % {"what": type(error).__name__}
-        ) from error

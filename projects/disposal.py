@@ -144,7 +144,7 @@ def _prove(work: Work, done: dict[str, Any]) -> dict[str, Any]:
         account: Account = Account.objects.get(pk=work.account_id)
         if found is None:
             keys = _destroy_keys(work)
-            who = work.operation.on_behalf_of or work.operation.actor_label
+            who = work.operation.who
             kept = AuditEvent.objects.filter(account_id=work.account_id).count()
             body = proof_of(
                 account,

@@ -8,7 +8,18 @@ from accounts.audit.record import (
     Target,
     acting_as,
     current_context,
+    outcome_of,
     record,
 )
 
-__all__ = ["ANONYMOUS", "SYSTEM", "Actor", "Context", "Target", "acting_as", "current_context", "record"]
+__all__ = [
+    "ANONYMOUS",
+    "SYSTEM",
+    "Actor",
+    "Context",
+    "Target",
+    "acting_as",
+    "current_context",
+    "outcome_of",
+    "record",
+]

@@ -15,7 +15,7 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.errors import Unavailable
+from accounts.errors import Forbidden, NotFound, Unavailable
 from accounts.models.audit import AuditEvent, Outcome
 from accounts.tenancy.scope import current_account
 
@@ -32,6 +32,11 @@ class Actor:
     label: str
     on_behalf_of: str = ""
 
+    @property
+    def person(self) -> str:
+        """The name that stays with what was made: the person's, also where a token acted for them."""
+        return self.on_behalf_of or self.label
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -45,6 +50,11 @@ class Target:
     def of(cls, thing: models.Model) -> "Target":
         """Describe a model instance: its model's name, primary key, and `label` (else its text)."""
         return cls(thing._meta.model_name or "", str(thing.pk), str(getattr(thing, "label", thing)))
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """How an attempt that ended in this error is called: refused, or failed."""
+    return Outcome.DENIED if isinstance(error, Forbidden | NotFound) else Outcome.FAILED
 
 
 SYSTEM = Actor("system", "", "portal")

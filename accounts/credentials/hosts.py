@@ -1,8 +1,6 @@
 """Git, container registries and webhooks: each tried with the first request of its own protocol."""
 
 import base64
-import hashlib
-import hmac
 import json
 import re
 import time
@@ -12,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.connector import Reply, fetch
 from accounts.credentials.kinds import GitSecret, RegistrySecret, WebhookSecret
 from accounts.credentials.testing import Finding
+from accounts.credentials.webhooks import signature_headers
 from accounts.errors import Unprocessable
 from accounts.ids import uuid7
 
@@ -83,17 +82,6 @@ def _registry_token(challenge: str, sign_in: str) -> str:
     if reply.status != 200 or not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
         raise Unprocessable("registry.protocol", _("The registry's token service gives no token."))
     return token
-
-
-def signature_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Sign a message as Standard Webhooks says: HMAC-SHA256 over id, time and body (standardwebhooks.com)."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digest = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{digest}",
-    }
 
 
 def try_webhook(secret: WebhookSecret) -> Finding:

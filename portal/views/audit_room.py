@@ -1,5 +1,6 @@
 """The audit room: an auditor's search over every account's records. Looking is recorded there too."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -100,7 +101,7 @@ class AuditRoom(PlatformView):
         return self.page(request, "portal/audit_room.html", context)
 
 
-class RoomHistoryPage(PlatformView):
+class RoomHistoryPage(PlatformView, ABC):
     """What both histories of the room share: the account's filter, and the page."""
 
     reader: ClassVar[str] = "auditor"
@@ -126,15 +127,15 @@ class RoomHistoryPage(PlatformView):
         record_reading(looked, len(context["rows"]))
         return self.page(request, "portal/audit_history.html", context)
 
+    @abstractmethod
     def found(
         self, log: QuerySet[AuditEvent], wanted: dict[str, Any], asked: dict[str, str]
     ) -> dict[str, Any]:
         """Return the history, and how the page calls whom or what it is about."""
-        raise NotImplementedError
 
+    @abstractmethod
     def api(self, asked: dict[str, str]) -> str:
         """Return the address of the same history in the API."""
-        raise NotImplementedError
 
 
 class RoomThingPage(RoomHistoryPage):

@@ -121,7 +121,7 @@ def _give(
         user=user,
         permission=permission,
         reason=reason[:500],
-        granted_by_label=(grant.actor.on_behalf_of or grant.actor.label)[:160],
+        granted_by_label=grant.actor.person[:160],
         request_id=request_id,
         expires_at=timezone.now() + timedelta(days=days),
     )

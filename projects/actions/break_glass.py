@@ -98,7 +98,7 @@ def end_break_glass(grant: Grant, entered: BreakGlass) -> BreakGlass:
     """End a way in: the admin their own, anybody with `member.manage` everyone's. Raises `Conflict` once it is over."""
     if entered.user_id != grant.user_id:
         grant.require(Permission.MEMBER_MANAGE)
-    now, who = timezone.now(), (grant.actor.on_behalf_of or grant.actor.label)[:160]
+    now, who = timezone.now(), grant.actor.person[:160]
     rows = BreakGlass.objects.filter(pk=entered.pk, ended_at=None, expires_at__gt=now)
     if not rows.update(ended_at=now, ended_by_label=who):
         raise Conflict("breakglass.over", _("This break-glass access is over already."))

@@ -108,7 +108,7 @@ def add_webhook(
         url=url,
         credential=secret,
         kinds=_check_kinds(kinds or []),
-        created_by_label=(grant.actor.on_behalf_of or grant.actor.label)[:160],
+        created_by_label=grant.actor.person[:160],
     )
     try:
         with transaction.atomic():
@@ -150,7 +150,7 @@ def try_webhook(grant: Grant, hook: Webhook) -> Any:
         noop("A trial of the webhook “%(name)s”"),
         noop("%(who)s has asked for it. Nothing else has happened."),
         recipients=[grant.user_id],
-        values={"name": hook.name, "who": grant.actor.on_behalf_of or grant.actor.label},
+        values={"name": hook.name, "who": grant.actor.person},
         link=f"/projects/{grant.slug}/settings/webhooks/",
         webhooks=[hook.pk],
     )

@@ -69,7 +69,7 @@ class CredentialViewSet(ProjectViewSet):
 
     @property
     def _by(self) -> str:
-        return self.grant.actor.on_behalf_of or self.grant.actor.label
+        return self.grant.actor.person
 
     def _shown(self, credential: Credential, code: int = status.HTTP_200_OK) -> Response:
         return Response(CredentialSerializer(credential).data, status=code)

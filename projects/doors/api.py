@@ -2,6 +2,7 @@
 `SignedInViewSet` for what belongs to the caller.
 """
 
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -124,14 +125,14 @@ class SignedInViewSet(DoorViewSet):
         self.parse_query(request)
 
 
-class DeclaredViewSet(DoorViewSet):
+class DeclaredViewSet(DoorViewSet, ABC):
     """Runs an action, its serializers and its rendering inside a door that says what the action needs."""
 
     grant: Any
 
+    @abstractmethod
     def door(self, request: Request, name: str) -> AbstractContextManager[Any]:
         """Return the door around the action `name`; entering it gives the grant. Raises for an undeclared action."""
-        raise NotImplementedError
 
     def undeclared(self, request: Request) -> MethodNotAllowed:
         """What a method without a declared action is answered."""

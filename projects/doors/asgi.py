@@ -202,7 +202,7 @@ class ProjectApp:
         kwargs.pop("slug", None)
         if grant is None or request.failure_recorded or not self.changes(request, **kwargs):
             return
-        outcome = "denied" if isinstance(failure, Forbidden | NotFound) else "failed"
+        outcome = audit.outcome_of(failure)
         detail = {"error": failure.code if failure else "client.gone", "path": request.path[:300]}
         target = Target("project", str(grant.account_id), grant.slug)
         try:

@@ -189,7 +189,7 @@ def _record_refusal(
 ) -> None:
     """Write what was refused or failed, in a transaction of its own, after the attempt's has rolled back."""
     detail = {"error": getattr(error, "code", type(error).__name__)}
-    outcome = "denied" if isinstance(error, Forbidden | NotFound) else "failed"
+    outcome = audit.outcome_of(error)
     if grant is None:
         audit.record("project.enter", Target("project", "", slug), outcome="denied", detail=detail)
         return

@@ -57,7 +57,7 @@ def resolve_platform(identity: Identity, roles: tuple[str, ...], via: str) -> Pl
 
 
 def _record_refusal(action: str, error: Exception, path: str) -> None:
-    outcome = "denied" if isinstance(error, Forbidden | NotFound) else "failed"
+    outcome = audit.outcome_of(error)
     detail = {"error": getattr(error, "code", type(error).__name__), "path": path}
     audit.record(action, PLATFORM, outcome=outcome, detail=detail)
 

@@ -84,6 +84,11 @@ class Operation(TenantModel):
         ]
 
     @property
+    def who(self) -> str:
+        """The person who asked, or on whose behalf it was asked."""
+        return self.on_behalf_of or self.actor_label
+
+    @property
     def label(self) -> str:
         """How audit entries call this operation."""
         return f"{self.kind} {self.target_label}"

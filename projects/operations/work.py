@@ -201,7 +201,7 @@ def _step(work: Work) -> None:
         if not permitted and not work.cancel_requested:
             raise Failed(
                 _("%(who)s may no longer do this here (%(permission)s).")
-                % {"who": operation.on_behalf_of or operation.actor_label, "permission": operation.permission}
+                % {"who": operation.who, "permission": operation.permission}
             )
         outcome = handler_of(operation.kind)(work)
     except LeaseLost:

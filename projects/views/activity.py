@@ -33,7 +33,7 @@ def listed(operation: Operation, slug: str) -> dict[str, Any]:
         "progress": operation.progress,
         "created_at": operation.created_at,
         "took": operation.finished_at - operation.created_at if operation.finished_at else None,
-        "who": operation.on_behalf_of or operation.actor_label,
+        "who": operation.who,
     }
 
 

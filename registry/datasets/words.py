@@ -40,5 +40,5 @@ def last_reads(events: list[AuditEvent], limit: int) -> list[AuditEvent]:
     seen: dict[tuple[str, str, str], AuditEvent] = {}
     for event in events:
         event.action_label = _READS.get(event.action, event.action)  # type: ignore[attr-defined]
-        seen.setdefault((event.on_behalf_of or event.actor_label, event.action, event.target_label), event)
+        seen.setdefault((event.who, event.action, event.target_label), event)
     return list(seen.values())[:limit]

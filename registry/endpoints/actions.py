@@ -49,9 +49,7 @@ def create_endpoint(grant: Grant, name: str, description: str = "") -> Endpoint:
     """Make an endpoint that serves nothing yet. Raises `Invalid` for a bad name, `Conflict` for one that is taken."""
     if Endpoint.objects.filter(name=name).exists():
         raise Conflict("endpoint.exists", _("There is an endpoint “%(name)s” already.") % {"name": name})
-    endpoint = Endpoint(
-        name=name, description=description, created_by_label=grant.actor.on_behalf_of or grant.actor.label
-    )
+    endpoint = Endpoint(name=name, description=description, created_by_label=grant.actor.person)
     try:
         endpoint.clean_fields(exclude=["account", "active"])
     except ValidationError as error:
@@ -81,7 +79,7 @@ def deploy(grant: Grant, endpoint: Endpoint, model: ModelVersion, *, idempotency
         model_version=model.version,
         run_id=model.run_id,
         user_id=grant.user_id,
-        created_by_label=grant.actor.on_behalf_of or grant.actor.label,
+        created_by_label=grant.actor.person,
     )
     operation = operations.submit(
         KIND,

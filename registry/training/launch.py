@@ -77,9 +77,7 @@ def create_project(grant: Grant, name: str, description: str = "") -> TrainingPr
         raise Conflict(
             "training.project_exists", _("There is a training project “%(name)s” already.") % {"name": name}
         )
-    project = TrainingProject(
-        name=name, description=description, created_by_label=grant.actor.on_behalf_of or grant.actor.label
-    )
+    project = TrainingProject(name=name, description=description, created_by_label=grant.actor.person)
     try:
         project.clean_fields(exclude=["account"])
     except ValidationError as error:
@@ -217,7 +215,7 @@ def launch(
         register_as=asked.register_as,
         limits=asdict(asked.limits),
         retry_of=retry_of,
-        created_by_label=grant.actor.on_behalf_of or grant.actor.label,
+        created_by_label=grant.actor.person,
     )
     job.operation = operations.submit(
         KIND,

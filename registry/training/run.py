@@ -57,7 +57,7 @@ def _job(work: Work) -> TrainingJob:
 
 def _make_run(work: Work, job: TrainingJob) -> None:
     operation = work.operation
-    run = tracking.ensure_run(job, operation.on_behalf_of or operation.actor_label)
+    run = tracking.ensure_run(job, operation.who)
     with work.scope():
         work.heartbeat()
         TrainingJob.objects.filter(pk=job.pk).update(run_id=run.id, experiment_id=run.experiment_id)

@@ -108,7 +108,7 @@ def add_source(
         python=parsed.python_env.python or "",
         requirements=list(parsed.python_env.requirements),
         size=size,
-        created_by_label=grant.actor.on_behalf_of or grant.actor.label,
+        created_by_label=grant.actor.person,
     )
     source.documents = json.dumps({"file": name, "documents": documents}).encode()
     source.save(force_insert=True)

@@ -10,11 +10,6 @@ from registry.datasets.names import check_name
 from registry.models import Dataset
 
 
-def person_behind(grant: Grant) -> str:
-    """Return the name that stays with what was made: the person's, also where a token acted for them."""
-    return grant.actor.on_behalf_of or grant.actor.label
-
-
 def create_dataset(grant: Grant, name: str, *, description: str = "", format: str = "") -> Dataset:
     """Make an empty dataset. Raises `Invalid` for a wrong name or format, `Conflict` for a taken name."""
     check_name(name)
@@ -22,7 +17,7 @@ def create_dataset(grant: Grant, name: str, *, description: str = "", format: st
         message = _("There is no format “%(format)s”.") % {"format": format}
         raise Invalid("dataset.format", message, errors={"format": [message]})
     dataset = Dataset(
-        name=name, description=description.strip(), format=format, created_by_label=person_behind(grant)
+        name=name, description=description.strip(), format=format, created_by_label=grant.actor.person
     )
     try:
         with transaction.atomic():

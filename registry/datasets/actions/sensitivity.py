@@ -17,7 +17,6 @@ from projects.holdings import check_role
 from projects.models import ApprovalRequest, Membership
 from projects.notifications import notify
 from projects.permissions import Permission
-from registry.datasets.actions.datasets import person_behind
 from registry.datasets.sensitivity import GUARDED, may_have, rank
 from registry.models import Dataset, DatasetGrant
 
@@ -169,7 +168,7 @@ def _let(
         user=user,
         role=role,
         reason=reason[:500],
-        granted_by_label=person_behind(grant)[:160],
+        granted_by_label=grant.actor.person[:160],
         expires_at=timezone.now() + timedelta(days=days) if days else None,
     )
     let.save(force_insert=True)

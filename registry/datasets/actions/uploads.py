@@ -11,7 +11,6 @@ from accounts import audit
 from accounts.errors import Conflict, Invalid, Unprocessable
 from projects.doors import Grant
 from registry.blobs import BlobWriter, delete_blob
-from registry.datasets.actions.datasets import person_behind
 from registry.datasets.limits import FILES_PER_VERSION, UPLOAD_LIFETIME, check_room, check_size
 from registry.datasets.names import clean_path, parents
 from registry.models import DatasetFile, DatasetUpload, DatasetVersion
@@ -72,7 +71,7 @@ def begin_upload(
         declared_size=size,
         declared_sha256=sha256,
         blob=blob,
-        created_by_label=person_behind(grant),
+        created_by_label=grant.actor.person,
         expires_at=timezone.now() + UPLOAD_LIFETIME,
     )
     upload.save(force_insert=True)

@@ -12,7 +12,6 @@ from projects.doors import Grant
 from projects.operations import submit
 from projects.permissions import Permission
 from registry.blobs import BlobWriter, delete_blob
-from registry.datasets.actions.datasets import person_behind
 from registry.datasets.actions.uploads import add_file, require_open
 from registry.datasets.find import find_dataset, latest_version
 from registry.datasets.manifest import content_hash
@@ -35,7 +34,7 @@ def open_version(grant: Grant, dataset: Dataset, *, note: str = "") -> DatasetVe
     find_dataset(grant, dataset.name, lock=True)
     last = DatasetVersion.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion(
-        dataset=dataset, number=last + 1, note=note.strip(), created_by_label=person_behind(grant)
+        dataset=dataset, number=last + 1, note=note.strip(), created_by_label=grant.actor.person
     )
     version.save(force_insert=True)
     audit.record("dataset.version.create", version)
