@@ -40,6 +40,8 @@ State = ApprovalRequest.State
 Effect = Callable[[ApprovalRequest, Grant], None]
 # What is shown beside the decision: (label, text) pairs.
 Evidence = Callable[[ApprovalRequest], list[tuple[str, str]]]
+# What its page shows beside that: a template, and its context.
+Panel = Callable[[ApprovalRequest], tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Kind:
     on_reject: Effect | None = None
     check: Effect | None = None
     evidence: Evidence | None = None
+    panel: Panel | None = None
 
 
 _kinds: dict[str, Kind] = {}
@@ -67,9 +70,10 @@ def register_kind(
     on_reject: Effect | None = None,
     check: Effect | None = None,
     evidence: Evidence | None = None,
+    panel: Panel | None = None,
 ) -> None:
     """Make a kind of request known; called from an app's `ready()`."""
-    _kinds[name] = Kind(name, label, permission, on_approve, on_reject, check, evidence)
+    _kinds[name] = Kind(name, label, permission, on_approve, on_reject, check, evidence, panel)
 
 
 def kind_of(name: str) -> Kind:

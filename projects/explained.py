@@ -42,6 +42,8 @@ MEANINGS: dict[str, "_StrPromise"] = {
     P.MLFLOW_WRITE: _("Log and change experiments and runs"),
     P.MODEL_READ: _("See models"),
     P.MODEL_WRITE: _("Register models and set aliases"),
+    P.MODEL_PROMOTE: _("Ask for protected aliases to be moved"),
+    P.MODEL_PROTECT: _("Say which aliases are protected"),
     P.ENDPOINT_READ: _("See endpoints"),
     P.ENDPOINT_MANAGE: _("Deploy, start and stop endpoints"),
     P.ENDPOINT_INVOKE: _("Send requests to endpoints"),

@@ -54,6 +54,8 @@ class Permission(StrEnum):
     MLFLOW_WRITE = "mlflow.write"
     MODEL_READ = "model.read"
     MODEL_WRITE = "model.write"
+    MODEL_PROMOTE = "model.promote"
+    MODEL_PROTECT = "model.protect"
     ENDPOINT_READ = "endpoint.read"
     ENDPOINT_MANAGE = "endpoint.manage"
     ENDPOINT_INVOKE = "endpoint.invoke"
@@ -89,6 +91,7 @@ _SCIENCE = frozenset(
         P.TRAINING_LAUNCH,
         P.MLFLOW_WRITE,
         P.MODEL_WRITE,
+        P.MODEL_PROMOTE,
         P.ENDPOINT_INVOKE,
     }
 )
@@ -97,6 +100,7 @@ _MAINTAIN = frozenset(
     {
         P.PROJECT_UPDATE,
         P.DATASET_DELETE,
+        P.MODEL_PROTECT,
         P.TOKEN_MANAGE,
         P.CREDENTIAL_READ,
         P.LINK_READ,

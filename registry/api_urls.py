@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from registry.datasets.api_urls import urlpatterns as _datasets
 from registry.endpoints.api import EndpointViewSet
+from registry.promotions.api_urls import urlpatterns as _promotions
 from registry.tracking.api_urls import urlpatterns as _tracking
 from registry.training.api import TrainingJobViewSet, TrainingProjectViewSet
 
@@ -62,4 +63,6 @@ _endpoints = [
     path("endpoints/<str:name>/log", EndpointViewSet.as_view({"get": "log"}), name="endpoint_log"),
 ]
 
-urlpatterns = [path("projects/<slug:slug>/", include([*_datasets, *_training, *_tracking, *_endpoints]))]
+urlpatterns = [
+    path("projects/<slug:slug>/", include([*_datasets, *_training, *_tracking, *_promotions, *_endpoints]))
+]

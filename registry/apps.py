@@ -15,12 +15,21 @@ class RegistryConfig(AppConfig):
         from registry.endpoints import actions, deploy
         from registry.endpoints import workload as server
         from registry.lifecycle import delete_files, delete_mlflow, start_endpoints
+        from registry.promotions import actions as promotions
+        from registry.promotions import move
         from registry.training import ending, git, launch, run, workload
 
         register_column("registry.Blob", "wrapped_key", field="content", blob=True)
         operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
         operations.register(
             launch.KIND, run.advance, retry=launch.retry_operation, ended=ending.ended, label=_("Training")
+        )
+        operations.register(
+            promotions.KIND,
+            move.advance,
+            retry=promotions.retry_operation,
+            ended=move.ended,
+            label=_("Promotion of a model"),
         )
         operations.register(git.KIND, git.advance, patience=git.PATIENCE, label=_("Fetch from git"))
         hooks.prepare(workload.OWNER, workload.prepare)

@@ -7,6 +7,9 @@ from projects.permissions import Permission
 from projects.reach import register_reach
 from registry.datasets.actions import sensitivity
 from registry.datasets.reach import datasets_of
+from registry.promotions import actions as promotions
+from registry.promotions import move, protecting
+from registry.promotions.panel import panel
 
 
 def register() -> None:
@@ -26,4 +29,20 @@ def register() -> None:
         permission=Permission.ACCESS_DECIDE,
         on_approve=sensitivity.lowered,
         evidence=sensitivity.lower_evidence,
+    )
+    notifications.register_notice(move.MOVED, _("Promotions of models"))
+    approvals.register_kind(
+        promotions.KIND,
+        _("Promotion of a model"),
+        permission=Permission.APPROVAL_DECIDE,
+        on_approve=promotions.approved,
+        evidence=promotions.evidence,
+        panel=panel,
+    )
+    approvals.register_kind(
+        protecting.UNPROTECT,
+        _("Lifting of a protection"),
+        permission=Permission.APPROVAL_DECIDE,
+        on_approve=protecting.unprotected,
+        evidence=protecting.unprotect_evidence,
     )

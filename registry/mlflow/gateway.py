@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import Forbidden, Invalid, NotFound, PortalError, Unavailable
 from projects.doors.asgi import AsgiRequest, ProjectApp
 from projects.doors.grant import Grant
-from registry.mlflow import artifacts, calls, records
+from registry.mlflow import artifacts, calls, protection, records
 from registry.mlflow.failures import message_of, starting
 from registry.mlflow.routes import FILES, READ, Kind, Match, match
 from registry.mlflow.transport import async_client, ensure_workspace_async
@@ -153,6 +153,9 @@ class MlflowGateway(ProjectApp):
             call.raw = await request.read(JSON_LIMIT)
             call.body = _parsed(call.raw)
         await calls.check(grant, call)
+        if call.match.route.drops is not None:
+            touched = await protection.touched_by(grant, call.match.route.drops, call.body or {})
+            await self.in_scope(request, grant, protection.require_free, grant, touched)
         if kind is Kind.READ:
             call.target = grant.slug
 

@@ -55,10 +55,19 @@ class Bound(Enum):
     NEW = "new"  # a registered model, or a version whose run or model is its own
 
 
+class Drops(Enum):
+    """Whose aliases a call to the model registry moves or loses: what protected aliases are held against."""
+
+    ALIAS = "alias"  # the one it names
+    VERSION = "version"  # those of the version it deletes
+    MODEL = "model"  # all of the model it deletes
+    RENAMED = "renamed"  # all of the model, under its old name and its new one
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One allowed call. `action` names the audit event of a CHANGE; `target` the body's or path's field it is
-    about.
+    about; `drops` what of a registered model it may take an alias from, or give one to.
     """
 
     permission: str
@@ -66,6 +75,7 @@ class Route:
     bound: Bound = Bound.NEVER
     action: str = ""
     target: str = ""
+    drops: Drops | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,8 @@ def _change(action: str, target: str, bound: Bound = Bound.NEVER) -> Route:
     return Route(WRITE, Kind.CHANGE, bound, action, target)
 
 
-def _model(action: str, bound: Bound = Bound.NEVER) -> Route:
-    return Route(MODEL_WRITE, Kind.CHANGE, bound, action, "name")
+def _model(action: str, bound: Bound = Bound.NEVER, drops: Drops | None = None) -> Route:
+    return Route(MODEL_WRITE, Kind.CHANGE, bound, action, "name", drops)
 
 
 _TABLE: Final[dict[str, Route]] = {
@@ -153,17 +163,17 @@ _TABLE: Final[dict[str, Route]] = {
     f"GET {V2}/model-versions/search": _model_read,
     f"GET {V2}/model-versions/get-download-uri": _model_read,
     f"POST {V2}/registered-models/create": _model("model.create", Bound.NEW),
-    f"POST {V2}/registered-models/rename": _model("model.rename"),
+    f"POST {V2}/registered-models/rename": _model("model.rename", drops=Drops.RENAMED),
     f"PATCH {V2}/registered-models/update": _model("model.update"),
-    f"DELETE {V2}/registered-models/delete": _model("model.delete"),
+    f"DELETE {V2}/registered-models/delete": _model("model.delete", drops=Drops.MODEL),
     f"POST {V2}/registered-models/set-tag": _model("model.tag"),
     f"DELETE {V2}/registered-models/delete-tag": _model("model.tag"),
-    f"POST {V2}/registered-models/alias": _model("model.alias"),
-    f"DELETE {V2}/registered-models/alias": _model("model.alias"),
+    f"POST {V2}/registered-models/alias": _model("model.alias", drops=Drops.ALIAS),
+    f"DELETE {V2}/registered-models/alias": _model("model.alias", drops=Drops.ALIAS),
     f"POST {V2}/model-versions/create": _model("model.version", Bound.NEW),
     f"PATCH {V2}/model-versions/update": _model("model.update"),
     f"POST {V2}/model-versions/transition-stage": _model("model.stage"),
-    f"DELETE {V2}/model-versions/delete": _model("model.delete"),
+    f"DELETE {V2}/model-versions/delete": _model("model.delete", drops=Drops.VERSION),
     f"POST {V2}/model-versions/set-tag": _model("model.tag"),
     f"DELETE {V2}/model-versions/delete-tag": _model("model.tag"),
     # Traces

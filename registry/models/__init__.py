@@ -3,6 +3,7 @@
 from registry.models.blob import Blob
 from registry.models.dataset import Dataset, DatasetFile, DatasetUpload, DatasetVersion, FileProfile
 from registry.models.endpoint import Endpoint, Revision
+from registry.models.promotion import Promotion, ProtectedAlias
 from registry.models.sensitivity import DatasetGrant
 from registry.models.training import TrainingJob, TrainingProject, TrainingSource
 
@@ -15,6 +16,8 @@ __all__ = [
     "DatasetVersion",
     "Endpoint",
     "FileProfile",
+    "Promotion",
+    "ProtectedAlias",
     "Revision",
     "TrainingJob",
     "TrainingProject",

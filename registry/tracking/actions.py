@@ -13,6 +13,7 @@ from accounts.errors import Invalid, NotFound, Unprocessable
 from projects.doors import Grant
 from registry.mlflow.client import Mlflow
 from registry.mlflow.entities import ModelVersion
+from registry.mlflow.protection import Touched, require_free
 from registry.models.training import NAME
 
 ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -52,13 +53,21 @@ def register(
     return version
 
 
-def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion:
-    """Point an alias to a version. Raises `Invalid` for a name that is none, `NotFound` for no such version."""
+def check_alias(alias: str) -> None:
+    """Raise `Invalid` unless a word can be an alias in MLflow."""
     if not ALIAS.fullmatch(alias) or re.fullmatch(r"v\d+", alias) or alias == "latest":
         message = _(
             "An alias is a word of lower-case letters, digits, hyphens and underscores, not “latest” or “v1”."
         )
         raise Invalid("model.alias", message, errors={"alias": [message]})
+
+
+def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion:
+    """Point an alias to a version. Raises `Invalid` for a name that is none, `NotFound` for no such version,
+    `Forbidden` for a protected alias.
+    """
+    check_alias(alias)
+    require_free(grant, Touched((name,), frozenset({alias}), str(version)))
     mlflow = Mlflow(grant.account_id)
     found = mlflow.version(name, version)
     before = mlflow.model(name).aliases.get(alias)
@@ -70,7 +79,8 @@ def set_alias(grant: Grant, name: str, alias: str, version: int) -> ModelVersion
 
 
 def delete_alias(grant: Grant, name: str, alias: str) -> None:
-    """Remove an alias. Raises `NotFound` where it points nowhere."""
+    """Remove an alias. Raises `NotFound` where it points nowhere, `Forbidden` for a protected one."""
+    require_free(grant, Touched((name,), frozenset({alias})))
     mlflow = Mlflow(grant.account_id)
     version = mlflow.model(name).aliases.get(alias)
     if version is None:

@@ -1,8 +1,8 @@
 """Makes the cast of these tests in a database of their own, and prints it as JSON. Run as a process of its
 own.
 
-Fab A: alice owns, vera may only look. Fab B: bob owns. Each has tokens; A also one bound to a run, made on
-request.
+Fab A: alice owns, another maintains, a third may only look. Fab B: bob owns, likewise. Each has tokens; A also one
+bound to a run, made on request.
 """
 
 import json
@@ -32,11 +32,14 @@ def cast() -> dict[str, dict[str, str]]:
             with scope(account.pk):
                 viewer, _password = create_user(f"viewer-{letter}", password="correct horse battery staple")
                 Membership(user=viewer, role="viewer").save(force_insert=True)
+                second, _password = create_user(f"second-{letter}", password="correct horse battery staple")
+                Membership(user=second, role="maintainer").save(force_insert=True)
                 found[letter] = {
                     "account": str(account.pk),
                     "slug": project.slug,
                     "owner": make_token(owner, name="owner", role="owner")[1],
                     "viewer": make_token(viewer, name="viewer", role="viewer")[1],
+                    "second": make_token(second, name="second", role="maintainer")[1],
                     "owner_id": str(owner.pk),
                 }
     return found

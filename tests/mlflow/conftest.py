@@ -5,6 +5,7 @@ this folder.
 import json
 import os
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import httpx
@@ -100,9 +101,18 @@ class Portal:
         """An account's audit events, oldest first, read past the walls."""
         return [event for event in self.every_event(account) if not action or event["action"] == action]
 
+    @property
+    def address(self) -> str:
+        """The database, past the walls."""
+        return f"postgresql://portal_superuser@/{self.database}?host={settings.LOCATIONS.postgres_sockets}&port=5432"
+
+    def query(self, statement: LiteralString) -> list[tuple[Any, ...]]:
+        """Rows of a statement, read past the walls."""
+        with psycopg.connect(self.address) as superuser:
+            return superuser.execute(statement).fetchall()
+
     def every_event(self, account: str) -> list[dict[str, Any]]:
-        address = f"postgresql://portal_superuser@/{self.database}?host={settings.LOCATIONS.postgres_sockets}&port=5432"
-        with psycopg.connect(address, row_factory=psycopg.rows.dict_row) as superuser:
+        with psycopg.connect(self.address, row_factory=psycopg.rows.dict_row) as superuser:
             rows = superuser.execute(
                 "SELECT * FROM portal.accounts_auditevent WHERE account_id = %s ORDER BY at, id", [account]
             )
@@ -158,6 +168,23 @@ def _script(portal: Portal, *arguments: str) -> Any:
     return json.loads(made.stdout.splitlines()[-1])
 
 
+def steps(portal: Portal, account: str, operation: str, killed_after: str) -> Any:
+    """Run `tests.mlflow.steps`; what it prints, None where it was killed."""
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.mlflow.steps", account, operation, killed_after],
+        env={**portal.environment, "PORTAL_DATABASE_ROLE": "system"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if killed_after:
+        assert made.returncode == -signal.SIGKILL, made.stderr
+        return None
+    assert made.returncode == 0, made.stderr
+    return json.loads(made.stdout.splitlines()[-1])
+
+
 @dataclass(frozen=True)
 class Tenant:
     """One account as its people's clients see it."""
@@ -167,6 +194,7 @@ class Tenant:
     slug: str
     owner: str
     viewer: str
+    second: str
     owner_id: str
 
     @property
@@ -179,6 +207,19 @@ class Tenant:
         headers = {"Authorization": f"Bearer {token or self.owner}", **kwargs.pop("headers", {})}
         with httpx.Client(trust_env=False, timeout=60, verify=NO_TLS) as client:
             return client.request(method, f"{self.uri}{path}", headers=headers, **kwargs)
+
+    def api(self, method: str, path: str, token: str = "", **kwargs: Any) -> httpx.Response:
+        """One request to the project's own API, as the owner unless a token is given."""
+        headers = {"Authorization": f"Bearer {token or self.owner}"}
+        with httpx.Client(trust_env=False, timeout=60, verify=NO_TLS) as client:
+            url = f"{self.portal.url}/api/v1/projects/{self.slug}/{path}"
+            return client.request(method, url, headers=headers, **kwargs)
+
+    def work(self, operation: str, killed_after: str = "") -> Any:
+        """Take an operation's steps to its end, in a process of its own: its state and sentence. `killed_after` names
+        the step of `tests.mlflow.steps` after which that process ends by SIGKILL; then None.
+        """
+        return steps(self.portal, str(self.account), operation, killed_after)
 
     def run_token(self, run_id: str) -> str:
         """A token as a training job gets it, bound to one run."""
@@ -217,7 +258,13 @@ def cast(portal: Portal) -> dict[str, Tenant]:
     """Both tenants by letter."""
     return {
         letter: Tenant(
-            portal, UUID(found["account"]), found["slug"], found["owner"], found["viewer"], found["owner_id"]
+            portal,
+            UUID(found["account"]),
+            found["slug"],
+            found["owner"],
+            found["viewer"],
+            found["second"],
+            found["owner_id"],
         )
         for letter, found in _script(portal).items()
     }

@@ -13,6 +13,7 @@ from tests.access_matrix import (
     arguments_access,
     arguments_break_glass,
     arguments_notifications,
+    arguments_promotions,
     arguments_registry,
     arguments_roles,
     arguments_sensitivity,
@@ -31,6 +32,8 @@ MAKERS = [
     arguments_access.given,
     arguments_break_glass.entered,
     arguments_notifications.webhook,
+    arguments_promotions.protected,
+    arguments_promotions.promotion,
     arguments_roles.role,
     arguments_sensitivity.given,
 ]
