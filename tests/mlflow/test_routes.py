@@ -67,3 +67,11 @@ def test_ids_in_paths_are_plain() -> None:
     assert match("GET", "/api/2.0/mlflow/logged-models/m-0123456789abcdef") is not None
     for odd in ("..", "a b", "a\nb", "%2e", "a;b", ""):
         assert match("GET", f"/api/2.0/mlflow/logged-models/{odd}") is None
+
+
+def test_every_change_to_the_registry_says_what_it_does_to_aliases() -> None:
+    """A new way to move or lose an alias must not pass by the protected ones."""
+    harmless = {"model.create", "model.update", "model.tag", "model.version", "model.stage"}
+    for call, route in every_route().items():
+        if route.permission == Permission.MODEL_WRITE:
+            assert (route.drops is None) == (route.action in harmless), call
