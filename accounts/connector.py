@@ -18,7 +18,7 @@ import httpcore
 from django.utils.translation import gettext as _
 
 from accounts.errors import PortalError, Unprocessable
-from accounts.outbound import ResolvedTarget, check_url
+from accounts.outbound import ResolvedTarget, check_host, check_url
 
 SECONDS = 10.0
 LIMIT = 256 * 1024
@@ -188,6 +188,53 @@ def fetch(
         raise Unprocessable(
             "connect.protocol", _("%(host)s does not answer in HTTP.") % {"host": target.host}
         ) from None
+
+
+def pour(
+    host: str, port: int, payload: bytes, *, trust: Trust | None = None, seconds: float = SECONDS
+) -> None:
+    """Write bytes to a host that a tenant named, over TLS where `trust` is given, and see the other side close cleanly.
+
+    A byte stream has no acknowledgement. What it has: after our half of the connection is closed, the other side
+    closes its own in order (TLS: close_notify, RFC 8446 6.1), while a receiver that goes away with bytes it has not
+    read resets the connection (RFC 1122 4.2.2.13). So a return means: the receiver's process has read everything; not
+    that it has stored it. Raises `Unprocessable`: `outbound.*`, `connect.unreachable`, `connect.tls`, `connect.cut_off`.
+    """
+    target = check_host(host, port, in_clear=trust is None)
+    deadline = time.monotonic() + seconds
+    with open_socket(target, seconds) as plain:
+        try:
+            stream = trust.context().wrap_socket(plain, server_hostname=target.host) if trust else plain
+            stream.settimeout(max(deadline - time.monotonic(), 0.01))
+            stream.sendall(payload)
+            _close_in_order(stream, deadline)
+        except ssl.SSLCertVerificationError as error:
+            raise untrusted(target.host, error.verify_message) from None
+        except OSError as error:
+            raise _tls(target, error) or _cut_off(target) from None
+
+
+def _close_in_order(stream: socket.socket, deadline: float) -> None:
+    """Close our half and wait for the other side's; raises `OSError` for a reset or where it does not come in time."""
+    if isinstance(stream, ssl.SSLSocket):
+        try:
+            stream.unwrap()
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return  # the other side has closed without the closing alert, but not by a reset
+        return
+    stream.shutdown(socket.SHUT_WR)
+    while True:
+        stream.settimeout(max(deadline - time.monotonic(), 0.01))
+        if not stream.recv(4096):
+            return
+
+
+def _cut_off(target: ResolvedTarget) -> Unprocessable:
+    return Unprocessable(
+        "connect.cut_off",
+        _("%(host)s broke the connection off, or did not close it: what it has read is not known.")
+        % {"host": target.host},
+    )
 
 
 def _authority(target: ResolvedTarget) -> str:

@@ -70,9 +70,10 @@ def check_url(url: str) -> ResolvedTarget:
     return ResolvedTarget(url, scheme, host, port, tuple(str(address) for address in addresses))
 
 
-def check_host(host: str, port: int) -> ResolvedTarget:
+def check_host(host: str, port: int, *, in_clear: bool = False) -> ResolvedTarget:
     """Resolve a host that is no URL's (a database's), and refuse what the portal must not call.
 
+    `in_clear`: what is said there is readable on the way, so that only `settings.OUTBOUND_ALLOW` opens it, as for http.
     Raises Unprocessable: `outbound.url_invalid` for a malformed host, else `outbound.refused`.
     """
     name = host.lower().rstrip(".")
@@ -84,6 +85,10 @@ def check_host(host: str, port: int) -> ResolvedTarget:
         allowed.host(name) or all(is_public(found) or allowed.address(found) for found in addresses)
     ):
         raise _refused(host)
+    if in_clear and not allowed.host(name) and not all(allowed.address(found) for found in addresses):
+        raise _invalid(
+            _("%(host)s is called with TLS only; an administrator can allow it without.") % {"host": host}
+        )
     return ResolvedTarget("", "tcp", name, port, tuple(map(str, addresses)))
 
 

@@ -65,6 +65,8 @@ STATES: dict[str, Look] = {
     "suspended": Look(_("Suspended"), "warn", "pause-circle"),
     "cancelled": Look(_("Cancelled"), "idle", "slash-circle"),
     "killed": Look(_("Cancelled"), "idle", "slash-circle"),
+    "paused": Look(_("Paused"), "idle", "pause-circle"),
+    "failing": Look(_("Failing"), "bad", "exclamation-triangle-fill"),
     "stopped": Look(_("Stopped"), "idle", "pause-circle"),
     "expired": Look(_("Expired"), "idle", "hourglass"),
     "revoked": Look(_("Revoked"), "idle", "ban"),

@@ -9,6 +9,7 @@ from projects.api.audit import AuditEventViewSet, AuditHistoryViewSet
 from projects.api.audit_log import AuditLogViewSet
 from projects.api.break_glass import BreakGlassViewSet
 from projects.api.credentials import CredentialViewSet
+from projects.api.forwarding import AuditForwardViewSet, PlatformForwardViewSet
 from projects.api.me import MeViewSet, MyProjectsViewSet
 from projects.api.notifications import NoticeViewSet, PreferencesViewSet, WebhookViewSet
 from projects.api.operations import OperationViewSet
@@ -127,6 +128,31 @@ _within = [
     path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),
     path("audit-log/receipt", AuditLogViewSet.as_view({"get": "receipt"}), name="audit_receipt"),
     path("audit-log/verify", AuditLogViewSet.as_view({"post": "verify"}), name="audit_verify"),
+    path(
+        "audit-forwards",
+        AuditForwardViewSet.as_view({"get": "list", "post": "create"}),
+        name="audit_forwards",
+    ),
+    path(
+        "audit-forwards/<uuid:pk>",
+        AuditForwardViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="audit_forward",
+    ),
+    path(
+        "audit-forwards/<uuid:pk>/pause",
+        AuditForwardViewSet.as_view({"post": "pause"}),
+        name="audit_forward_pause",
+    ),
+    path(
+        "audit-forwards/<uuid:pk>/resume",
+        AuditForwardViewSet.as_view({"post": "resume"}),
+        name="audit_forward_resume",
+    ),
+    path(
+        "audit-forwards/<uuid:pk>/test",
+        AuditForwardViewSet.as_view({"post": "test"}),
+        name="audit_forward_test",
+    ),
     path("operations", OperationViewSet.as_view({"get": "list"}), name="operations"),
     path("operations/<uuid:pk>/log", OperationViewSet.as_view({"get": "log"}), name="operation_log"),
     path(
@@ -162,6 +188,31 @@ urlpatterns = [
         "platform/tokens/<uuid:pk>",
         PlatformTokenViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="platform_token",
+    ),
+    path(
+        "platform/audit-forwards",
+        PlatformForwardViewSet.as_view({"get": "list", "post": "create"}),
+        name="platform_audit_forwards",
+    ),
+    path(
+        "platform/audit-forwards/<uuid:pk>",
+        PlatformForwardViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="platform_audit_forward",
+    ),
+    path(
+        "platform/audit-forwards/<uuid:pk>/pause",
+        PlatformForwardViewSet.as_view({"post": "pause"}),
+        name="platform_audit_forward_pause",
+    ),
+    path(
+        "platform/audit-forwards/<uuid:pk>/resume",
+        PlatformForwardViewSet.as_view({"post": "resume"}),
+        name="platform_audit_forward_resume",
+    ),
+    path(
+        "platform/audit-forwards/<uuid:pk>/test",
+        PlatformForwardViewSet.as_view({"post": "test"}),
+        name="platform_audit_forward_test",
     ),
     path("projects", MyProjectsViewSet.as_view({"get": "list"}), name="projects"),
     path("projects/<slug:slug>", include(_project)),

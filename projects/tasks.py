@@ -11,6 +11,8 @@ from accounts.models import Credential, TrustLink
 from accounts.tenancy import scope
 from projects import expiry
 from projects.actions import links
+from projects.forwarding import sweep as forwarding
+from projects.forwarding.turns import turn
 from projects.lookups import links_ended, links_waiting, previous_secrets_due
 from projects.operations import work
 
@@ -27,6 +29,23 @@ def sweep_operations() -> int:
     found = work.due()
     for account_id, operation_id in found:
         run_operation.apply_async((str(account_id), str(operation_id)))
+    return len(found)
+
+
+@shared_task(name="projects.forward_audit", ignore_result=True)
+def forward_audit(kind: str, account_id: str | None, target_id: str) -> int:
+    """Take the turn of one target of the audit log. Returns how many events it acknowledged."""
+    return turn(kind, UUID(account_id) if account_id else None, UUID(target_id))
+
+
+@shared_task(name="projects.sweep_forwards", ignore_result=True)
+def sweep_forwards() -> int:
+    """Wake every target of the audit log that is due. Returns how many."""
+    found = forwarding.due()
+    for kind, account_id, target_id in found:
+        forward_audit.apply_async(
+            (kind, str(account_id) if account_id else None, str(target_id)), expires=5.0, retry=False
+        )
     return len(found)
 
 

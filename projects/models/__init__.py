@@ -1,6 +1,7 @@
 """Projects, who may do what in them, tokens, operations, requests, and what people are told."""
 
 from projects.models.access import ApprovalRequest, BreakGlass, CustomRole, PermissionGrant
+from projects.models.forwarding import AuditForward, ForwardTarget, PlatformForward, PlatformForwardCursor
 from projects.models.notification import (
     Notice,
     NoticeDelivery,
@@ -15,8 +16,10 @@ from projects.models.token import PlatformToken, Token
 __all__ = [
     "TERMINAL",
     "ApprovalRequest",
+    "AuditForward",
     "BreakGlass",
     "CustomRole",
+    "ForwardTarget",
     "Membership",
     "Notice",
     "NoticeDelivery",
@@ -25,6 +28,8 @@ __all__ = [
     "Operation",
     "OperationLog",
     "PermissionGrant",
+    "PlatformForward",
+    "PlatformForwardCursor",
     "PlatformToken",
     "Project",
     "State",

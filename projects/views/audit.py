@@ -64,6 +64,7 @@ class AuditPage(ProjectView):
         context |= {
             "live_url": reverse("project:audit_live", args=[grant.slug])
             + f"?{urlencode(query_without(request, 'cursor', 'event'))}",
+            "forwarding_url": reverse("project:forwarding", args=[grant.slug]),
             "seal": status_of(grant.account_id),
             "verify_url": reverse("project:audit_verify", args=[grant.slug]),
             "verify_api": f"{log_url}/verify",
