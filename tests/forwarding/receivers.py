@@ -84,15 +84,16 @@ class SyslogReceiver:
     connections: int = 0
     _socket: socket.socket | None = None
 
-    def start(self) -> None:
-        """Listen on a free port."""
-        self._socket = socket.create_server(("127.0.0.1", 0))
+    def start(self, port: int = 0) -> None:
+        """Listen, on a free port unless told."""
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
     def stop(self) -> None:
         """Listen no more."""
         assert self._socket is not None
+        self._socket.shutdown(socket.SHUT_RDWR)  # closing alone would leave a thread in accept() listening
         self._socket.close()
 
     def _serve(self) -> None:
