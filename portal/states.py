@@ -54,6 +54,8 @@ STATES: dict[str, Look] = {
     "wrong": Look(_("Tampered with"), "bad", _BROKEN),
     "sent": Look(_("Sent"), "ok", _DONE),
     "approved": Look(_("Approved"), "ok", _DONE),
+    "moving": Look(_("Moving"), "info", _TURNING, busy=True),
+    "done": Look(_("Done"), "ok", _DONE),
     "waiting": Look(_("Waiting"), "warn", "hourglass-split"),
     "rejected": Look(_("Rejected"), "bad", _BROKEN),
     "withdrawn": Look(_("Withdrawn"), "idle", "slash-circle"),

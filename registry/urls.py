@@ -5,6 +5,7 @@ from django.urls import URLPattern, include, path
 from registry.datasets.urls import urlpatterns as _datasets
 from registry.pages.endpoints import EndpointList, EndpointPage
 from registry.pages.models import ModelList, ModelPage
+from registry.pages.promotions import PromotePage, ProtectedAliasesPage, ProtectedAliasPage
 from registry.pages.tracking import (
     ExperimentList,
     ExperimentPage,
@@ -41,6 +42,9 @@ _tracking: list[URLPattern] = [
 _serving: list[URLPattern] = [
     path("models/", ModelList.as_view(), name="models"),
     path("models/<str:name>/", ModelPage.as_view(), name="model"),
+    path("models/<str:name>/promote/", PromotePage.as_view(), name="promote"),
+    path("settings/aliases/", ProtectedAliasesPage.as_view(), name="protected_aliases"),
+    path("settings/aliases/<uuid:pk>/", ProtectedAliasPage.as_view(), name="protected_alias"),
     path("endpoints/", EndpointList.as_view(), name="endpoints"),
     path("endpoints/<str:name>/", EndpointPage.as_view(), name="endpoint"),
 ]

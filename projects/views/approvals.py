@@ -113,6 +113,9 @@ class ApprovalPage(ProjectView):
         context["may_decide"] = (
             found.waiting and grant.can(kind.permission) and (not mine or context["alone"])
         )
+        if kind.panel is not None:
+            context["panel"], beside = kind.panel(found)
+            context |= beside
         return self.page(request, "projects/approval.html", context, status)
 
     def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:

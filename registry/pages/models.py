@@ -1,6 +1,7 @@
 """Pages of registered models: versions, aliases, where they came from and where they serve."""
 
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +17,8 @@ from projects.views.common import attempt_or_say
 from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision, TrainingJob
 from registry.pages.tracking import headline, last_values
+from registry.promotions.actions import promotions
+from registry.promotions.protecting import aliases_of
 from registry.tracking import actions
 
 
@@ -92,6 +95,8 @@ class ModelPage(ProjectView):
             "rows": rows,
             "metric_keys": keys,
             "aliases": sorted(model.aliases.items()),
+            "protected": aliases_of(name),
+            "promotions": list(promotions(name)[:20]),
             "api": f"/api/v1/projects/{grant.slug}/models/{name}/versions",
         }
         return self.page(request, "registry/model.html", context)
@@ -102,6 +107,9 @@ class ModelPage(ProjectView):
         removes = request.POST.get("do") == "remove"
         if not removes and not number.isdecimal():
             raise Invalid("model.version", _("Choose a model version."))
+        if grant.can(Permission.MODEL_PROMOTE) and alias in aliases_of(name):
+            query = urlencode({"alias": alias, "version": "" if removes else number})
+            return HttpResponseRedirect(f"{reverse('registry:promote', args=[grant.slug, name])}?{query}")
 
         def act() -> bool:
             if removes:

@@ -49,6 +49,12 @@ def find_protected(pk: UUID) -> ProtectedAlias:
     return found
 
 
+def aliases_of(model: str) -> list[str]:
+    """The protected aliases of a model, by name, whether it has them or not; in the account's scope."""
+    rows = ProtectedAlias.objects.filter(model__in=["", model]).order_by("alias")
+    return list(rows.values_list("alias", flat=True).distinct())
+
+
 def ask_unprotect(grant: Grant, row: ProtectedAlias, reason: str) -> ApprovalRequest:
     """Ask for a protection to be lifted: who may move the alias must not be who says that anybody may."""
     return approvals.ask(UNPROTECT, row, {}, reason, grant)

@@ -7,7 +7,7 @@ from projects.models import Project
 from registry.models import Promotion
 from registry.promotions.actions import KIND
 from registry.promotions.protecting import protect
-from tests.access_matrix.arguments import ME, owner_of
+from tests.access_matrix.arguments import ME, PAGE, owner_of
 from tests.access_matrix.registry import arguments
 from tests.cast import Cast
 
@@ -26,6 +26,7 @@ SIDE = {
 
 
 @arguments(f"{ME}protected-aliases/<uuid:pk>/removal", body={"reason": "no longer served"})
+@arguments(f"{PAGE}settings/aliases/<uuid:pk>/", body={"reason": "no longer served"})
 def protected(cast: Cast, project: Project) -> dict[str, Any]:
     with cast.inside(owner_of(cast, project), project) as grant:
         return {"pk": protect(grant, f"a-{project.slug[-6:]}").pk}
@@ -49,5 +50,6 @@ def promotion(cast: Cast, project: Project) -> dict[str, Any]:
 
 
 @arguments(f"{ME}models/<str:name>/comparison", query="alias=champion&version=2")
+@arguments(f"{PAGE}models/<str:name>/promote/", body={"alias": "champion", "version": "2", "reason": "better"})
 def compared(cast: Cast, project: Project) -> dict[str, Any]:
     return {"name": "yield"}
