@@ -133,8 +133,8 @@ def evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
     facts = [
         (_("Model"), promotion.model),
         (_("Alias"), promotion.alias),
-        (_("From"), _version(promotion.from_version)),
-        (_("To"), _version(promotion.version)),
+        (_("Points to now"), _version(promotion.from_version)),
+        (_("Would point to"), _version(promotion.version)),
     ]
     for side in (challenger, current):
         if side is None:

@@ -14,7 +14,7 @@ class ChooseForm(forms.Form):
     """Which alias, and to which version; an empty version removes it."""
 
     alias = forms.ChoiceField(label=lazy("Alias"))
-    version = forms.ChoiceField(label=lazy("To"), required=False)
+    version = forms.ChoiceField(label=lazy("Version"), required=False)
 
     def __init__(
         self, aliases: Iterable[str], versions: Iterable[ModelVersion], *args: Any, **kwargs: Any

@@ -50,6 +50,8 @@ def promotion(cast: Cast, project: Project) -> dict[str, Any]:
 
 
 @arguments(f"{ME}models/<str:name>/comparison", query="alias=champion&version=2")
-@arguments(f"{PAGE}models/<str:name>/promote/", body={"alias": "champion", "version": "2", "reason": "better"})
+@arguments(
+    f"{PAGE}models/<str:name>/promote/", body={"alias": "champion", "version": "2", "reason": "better"}
+)
 def compared(cast: Cast, project: Project) -> dict[str, Any]:
     return {"name": "yield"}

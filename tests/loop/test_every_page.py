@@ -113,7 +113,12 @@ def make_everything(team: Team, model: Document) -> None:
     team.owner.post("custom-roles", {"name": "labeller", "permissions": ["dataset.read"]})
     team.viewer.post("approvals", {"permission": "dataset.write", "reason": "New maps of lot 7."})
     team.owner.post("protected-aliases", {"alias": "looked-at", "model": model["name"]})
-    promotion = {"model": model["name"], "alias": "looked-at", "version": model["version"], "reason": "To see it."}
+    promotion = {
+        "model": model["name"],
+        "alias": "looked-at",
+        "version": model["version"],
+        "reason": "To see it.",
+    }
     team.scientist.post("promotions", promotion)
     team.owner.post("datasets", {"name": "guarded"})
     team.owner.put_bytes("datasets/guarded/upload", MEASUREMENTS, path="wafers.csv")
