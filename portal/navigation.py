@@ -70,6 +70,7 @@ PROJECT: list[tuple["_StrPromise | str", list[Item]]] = [
             Item(_("Permissions"), "shield-check", "settings/permissions/", "member.read"),
             Item(_("Account"), "building", "settings/account/", "project.read"),
             Item(_("Tokens"), "key", "settings/tokens/", "token.use"),
+            Item(_("Robots"), "terminal", "settings/robots/", "member.read"),
             Item(_("Webhooks"), "send", "settings/webhooks/", "webhook.read"),
             Item(_("Protected aliases"), "shield-lock", "settings/aliases/", "model.read"),
             Item(_("Connect"), "plug", "connect/", "project.read"),

@@ -325,6 +325,7 @@ SPECTACULAR_SETTINGS = {
         "KeyStateEnum": "accounts.models.key.KeyState",
         "KeyRotationKindEnum": "accounts.models.key.KeyRotation.Kind",
         "KeyRotationStateEnum": "accounts.models.key.KeyRotation.State",
+        "RobotStateEnum": "projects.models.robot.RobotState",
         "ApprovalStateEnum": "projects.models.access.ApprovalRequest.State",
         "AuditOutcomeEnum": "accounts.models.audit.Outcome",
         "PermissionEnum": "projects.permissions.PERMISSION_CHOICES",

@@ -69,6 +69,7 @@ STATES: dict[str, Look] = {
     "killed": Look(_("Cancelled"), "idle", "slash-circle"),
     "paused": Look(_("Paused"), "idle", "pause-circle"),
     "failing": Look(_("Failing"), "bad", "exclamation-triangle-fill"),
+    "disabled": Look(_("Disabled"), "warn", "pause-circle"),
     "stopped": Look(_("Stopped"), "idle", "pause-circle"),
     "expired": Look(_("Expired"), "idle", "hourglass"),
     "revoked": Look(_("Revoked"), "idle", "ban"),

@@ -15,6 +15,7 @@ from projects.api.notifications import NoticeViewSet, PreferencesViewSet, Webhoo
 from projects.api.operations import OperationViewSet
 from projects.api.platform_tokens import PlatformTokenViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
+from projects.api.robots import RobotViewSet
 from projects.api.roles import CustomRoleViewSet, ReachViewSet
 from projects.api.security import FactorViewSet, IdentityViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
@@ -34,6 +35,20 @@ _within = [
     ),
     path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"}), name="tokens"),
     path("tokens/<uuid:pk>", TokenViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="token"),
+    path("robots", RobotViewSet.as_view({"get": "list", "post": "create"}), name="robots"),
+    path(
+        "robots/<str:name>",
+        RobotViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="robot",
+    ),
+    path(
+        "robots/<str:name>/tokens",
+        RobotViewSet.as_view({"get": "tokens", "post": "make_token"}),
+        name="robot_tokens",
+    ),
+    path("robots/<str:name>/disable", RobotViewSet.as_view({"post": "disable"}), name="robot_disable"),
+    path("robots/<str:name>/enable", RobotViewSet.as_view({"post": "enable"}), name="robot_enable"),
+    path("robots/<str:name>/end", RobotViewSet.as_view({"post": "end"}), name="robot_end"),
     path("protection-key", ProtectionKeyViewSet.as_view({"get": "retrieve"}), name="protection_key"),
     path("credentials", CredentialViewSet.as_view({"get": "list", "post": "create"}), name="credentials"),
     path(

@@ -102,8 +102,11 @@ def ask(
     lifetime: timedelta = LIFETIME,
 ) -> ApprovalRequest:
     """Ask for a decision, and tell who may decide. Raises `Invalid` without a reason, `Conflict` where the same person
-    has asked for the same and waits.
+    has asked for the same and waits, `Forbidden` to a robot.
     """
+    if grant.person_id is None:
+        # Whoever holds its token could ask by the robot, and approve as a second person.
+        raise Forbidden("approval.robot", _("A robot asks for no decision: a person has to ask."))
     reason = reason.strip()
     if not reason:
         message = _("Say why: whoever decides reads it.")

@@ -39,20 +39,17 @@ class NewTokenForm(forms.Form):
         return [text for text in re.split(r"[\s,]+", self.cleaned_data["addresses"]) if text]
 
 
-class TokenForm(NewTokenForm):
-    """A project's token: the roles and permissions offered are those that do no more than the person's own."""
+class ScopedTokenForm(NewTokenForm):
+    """A token that may be cut down to some of the permissions that are `held`: a robot's, as it stands."""
 
-    role = forms.ChoiceField(label=_("Role"), choices=[])
     scopes = forms.MultipleChoiceField(
         label=_("Only these permissions"), required=False, widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, roles: Roles, held: frozenset[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, held: frozenset[str], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        role, scopes = self.fields["role"], self.fields["scopes"]
-        assert isinstance(role, forms.ChoiceField)
+        scopes = self.fields["scopes"]
         assert isinstance(scopes, forms.MultipleChoiceField)
-        role.choices = list(roles)
         scopes.choices = [(p.value, p.value) for p in Permission if p.value in held]
 
     @property
@@ -63,6 +60,18 @@ class TokenForm(NewTokenForm):
             thing, _dot, verb = str(box.data["value"]).partition(".")
             groups.setdefault(thing, []).append((verb, box))
         return list(groups.items())
+
+
+class TokenForm(ScopedTokenForm):
+    """A person's token: the roles and permissions offered are those that do no more than their own."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=[])
+
+    def __init__(self, roles: Roles, held: frozenset[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(held, *args, **kwargs)
+        role = self.fields["role"]
+        assert isinstance(role, forms.ChoiceField)
+        role.choices = list(roles)
 
 
 class PlatformTokenForm(NewTokenForm):

@@ -1,4 +1,4 @@
-"""What a person holds in a project: the permissions of their role, built-in or custom, and grants for a time.
+"""What a person or a robot holds in a project: the permissions of a role, built-in or custom, and grants for a time.
 
 One place answers it for doors, tokens, operations and pages. Nothing is cached: what ends has ended with the next
 request, everywhere.
@@ -15,15 +15,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.errors import Invalid
-from projects.models import CustomRole, Membership, PermissionGrant
-from projects.permissions import BREAK_GLASS, Permission, Role, permissions_of
+from projects.models import CustomRole, Membership, PermissionGrant, Robot
+from projects.permissions import BREAK_GLASS, ROBOT_NEVER, Permission, Role, permissions_of
 
 _KNOWN = frozenset(permission.value for permission in Permission)
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A person's role in a project, and everything they may do there now."""
+    """The role of a person or a robot in a project, and everything they may do there now."""
 
     role: str
     permissions: frozenset[str]
@@ -50,11 +50,31 @@ def total(role: str, custom: Iterable[str] | None, extras: Iterable[str] | None)
     return frozenset(str(p) for p in (*own, *(extras or ())) if p in _KNOWN)
 
 
-def holding_of(user_id: UUID) -> Holding | None:
-    """What a person holds in the project in scope; None for somebody who is not a member, or no longer."""
-    rows = with_extras(Membership.objects.filter(user_id=user_id, user__is_active=True))
+def holding_of(holder_id: UUID) -> Holding | None:
+    """What a person or a robot holds in the project in scope; None for somebody who is not a member, or no longer, and
+    for a robot that does not work.
+    """
+    rows = with_extras(Membership.objects.filter(user_id=holder_id, user__is_active=True))
     row = rows.values_list("role", "custom", "extras").first()
-    return Holding(row[0], total(*row)) if row is not None else None
+    return Holding(row[0], total(*row)) if row is not None else _holding_of_robot(holder_id)
+
+
+def _holding_of_robot(robot_id: UUID) -> Holding | None:
+    robot = working_robots().filter(pk=robot_id).first()
+    return Holding(robot.role, robot_permissions(robot.role)) if robot is not None else None
+
+
+def working_robots() -> QuerySet[Robot]:
+    """The robots of the project in scope whose tokens may open something."""
+    rows: QuerySet[Robot] = Robot.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=Now()), disabled_at=None, deleted_at=None
+    )
+    return rows
+
+
+def robot_permissions(role: str) -> frozenset[str]:
+    """What a robot of a role may do: less than a person of it."""
+    return role_permissions(role) - frozenset(map(str, ROBOT_NEVER))
 
 
 def role_permissions(role: str) -> frozenset[str]:

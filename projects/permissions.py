@@ -125,6 +125,26 @@ DATA_PERMISSIONS = frozenset({P.DATASET_READ, P.DATASET_PREVIEW, P.DATASET_DOWNL
 # What is never granted for a time: whoever needs these needs a role. They would let their bearer grant the rest.
 ROLE_ONLY = frozenset({P.MEMBER_MANAGE, P.ROLE_MANAGE, P.ACCESS_DECIDE, P.APPROVAL_DECIDE})
 
+# What a robot never may, whatever its role: decide for people, say who may what, or read a secret. Taken away when it
+# calls, not only when it is made. Asking is among them: whoever holds its token could ask, and then decide as a second
+# person.
+ROBOT_NEVER = frozenset(
+    {
+        P.MEMBER_MANAGE,
+        P.ROLE_MANAGE,
+        P.TOKEN_USE,
+        P.TOKEN_MANAGE,
+        P.CREDENTIAL_REVEAL,
+        P.CREDENTIAL_MANAGE,
+        P.LINK_MANAGE,
+        P.APPROVAL_ASK,
+        P.APPROVAL_DECIDE,
+        P.ACCESS_DECIDE,
+        P.MODEL_PROMOTE,
+        P.MODEL_PROTECT,
+    }
+)
+
 # What code running inside a training job may do with its run-scoped token: track its own run, read its data.
 RUN_PERMISSIONS = frozenset({P.MLFLOW_READ, P.MLFLOW_WRITE, P.MODEL_READ, P.DATASET_READ, P.DATASET_DOWNLOAD})
 # What a model server may do: read the model that it serves.

@@ -70,6 +70,21 @@ def register_reach(provider: Provider) -> None:
         _providers.append(provider)
 
 
+# Upper floors say whether something guarded was given to everybody of a role, by the role's name.
+_given_to_role: list[Callable[[str], bool]] = []
+
+
+def register_given_to_role(asked: Callable[[str], bool]) -> None:
+    """Let a floor say whether guarded things of its were given to a role; called from an app's `ready()`."""
+    if asked not in _given_to_role:
+        _given_to_role.append(asked)
+
+
+def given_to_role(role: str) -> bool:
+    """Whether being of a role opens something guarded, beyond the role's permissions."""
+    return any(asked(role) for asked in _given_to_role)
+
+
 def people() -> list[Person]:
     """Everybody in the project in scope, with what they have beside their role. Three queries."""
     now = timezone.now()

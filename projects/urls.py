@@ -14,6 +14,7 @@ from projects.views import (
     notifications,
     permissions,
     platform_tokens,
+    robots,
     settings,
     tokens,
 )
@@ -41,6 +42,8 @@ _within = [
     path("settings/members/<uuid:pk>/", settings.MemberPage.as_view(), name="member"),
     path("settings/tokens/", tokens.TokensPage.as_view(), name="tokens"),
     path("settings/tokens/<uuid:pk>/", tokens.TokenPage.as_view(), name="token"),
+    path("settings/robots/", robots.RobotsPage.as_view(), name="robots"),
+    path("settings/robots/<str:name>/", robots.RobotPage.as_view(), name="robot"),
     path("settings/permissions/", permissions.PermissionsPage.as_view(), name="permissions"),
     path("settings/permissions/roles/<str:name>/", permissions.RolePage.as_view(), name="role"),
     path("settings/permissions/people/<str:username>/", permissions.PersonPage.as_view(), name="person"),

@@ -4,9 +4,9 @@ from django.utils.translation import gettext_lazy as _
 
 from projects import approvals, notifications
 from projects.permissions import Permission
-from projects.reach import register_reach
+from projects.reach import register_given_to_role, register_reach
 from registry.datasets.actions import sensitivity
-from registry.datasets.reach import datasets_of
+from registry.datasets.reach import datasets_of, given_to_role
 from registry.promotions import actions as promotions
 from registry.promotions import move, protecting
 from registry.promotions.panel import panel
@@ -15,6 +15,7 @@ from registry.promotions.panel import panel
 def register() -> None:
     """Make the kinds of requests and notices of this floor known."""
     register_reach(datasets_of)
+    register_given_to_role(given_to_role)
     notifications.register_notice(sensitivity.GRANTED, _("Data that I was let at"))
     approvals.register_kind(
         sensitivity.ACCESS,

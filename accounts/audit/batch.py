@@ -240,7 +240,7 @@ def record_read(
             context.ip[:45],
             context.user_agent[:255].replace("\x00", ""),
             context.request_id[:64],
-            json.dumps(detail or {"path": shown}),
+            json.dumps(actor.told(detail or {"path": shown})),
         )
     )
     context.recorded += 1

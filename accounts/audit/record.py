@@ -22,20 +22,26 @@ from accounts.tenancy.scope import current_account
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: kind is user, token, run, system or anonymous.
+    """Who acts: kind is user, token, robot, run, system or anonymous.
 
-    `on_behalf_of` names the person behind a token or run.
+    `on_behalf_of` names the person behind a token or run, or the robot behind a run. `credential` says by which of its
+    tokens a robot came: it is kept in the record's detail.
     """
 
     kind: str
     id: str
     label: str
     on_behalf_of: str = ""
+    credential: str = ""
 
     @property
     def person(self) -> str:
         """The name that stays with what was made: the person's, also where a token acted for them."""
         return self.on_behalf_of or self.label
+
+    def told(self, detail: dict[str, Any] | None) -> dict[str, Any]:
+        """The detail of a record, with what is to be kept of the credential."""
+        return {**(detail or {}), "token": self.credential} if self.credential else dict(detail or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def record(
         ip=context.ip[:45],
         user_agent=context.user_agent[:255],
         request_id=context.request_id[:64],
-        detail=detail or {},
+        detail=context.actor.told(detail),
     )
     try:
         event.save(force_insert=True)

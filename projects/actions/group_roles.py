@@ -7,6 +7,7 @@ from accounts.errors import PortalError
 from accounts.models import Account, User
 from accounts.tenancy import scope
 from projects.actions.members import keep_an_owner
+from projects.actions.robots import tell_of_leaver
 from projects.holdings import check_role
 from projects.lookups import account_of_slug
 from projects.models import Membership
@@ -57,6 +58,7 @@ def _settle(user: User, before: str | None, wanted: str | None) -> str | None:
         if wanted is None:
             audit.record("member.remove", membership, detail={"role": membership.role, "by": "groups"})
             membership.delete()
+            tell_of_leaver(user)
             return None
         check_role(wanted)
         membership.role = wanted

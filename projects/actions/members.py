@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import User
+from projects.actions.robots import tell_of_leaver
 from projects.doors.grant import Grant
 from projects.holdings import check_role, role_permissions
 from projects.models import Membership
@@ -95,9 +96,11 @@ def remove_member(grant: Grant, membership: Membership) -> None:
     keep_an_owner(membership)
     audit.record("member.remove", membership, detail={"role": membership.role})
     membership.delete()
+    tell_of_leaver(membership.user)
 
 
 def end_membership(membership: Membership) -> None:
     """End a membership whose time is up; doors have not counted it since."""
     audit.record("member.end", membership, detail={"role": membership.role})
     membership.delete()
+    tell_of_leaver(membership.user)

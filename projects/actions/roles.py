@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from projects.doors.grant import Grant
-from projects.models import CustomRole, Membership, Token
+from projects.models import CustomRole, Membership, Robot, Token
 from projects.permissions import Permission, Role
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
@@ -82,16 +82,18 @@ def change_role_permissions(
 
 
 def delete_role(grant: Grant, role: CustomRole) -> None:
-    """Forget a role that nobody has. Raises `Conflict` while a member or a usable token has it."""
+    """Forget a role that nobody has. Raises `Conflict` while a member, a robot or a usable token has it."""
     members = Membership.objects.filter(role=role.name).count()
     tokens = Token.objects.filter(role=role.name, revoked_at=None, expires_at__gt=timezone.now()).count()
-    if members or tokens:
+    robots = Robot.objects.filter(role=role.name, deleted_at=None).count()
+    if members or tokens or robots:
         raise Conflict(
             "role.in_use",
             _(
-                "“%(name)s” is the role of %(members)d members and %(tokens)d tokens. Give them another one first."
+                "“%(name)s” is the role of %(members)d members, %(robots)d robots and %(tokens)d tokens. "
+                "Give them another one first."
             )
-            % {"name": role.name, "members": members, "tokens": tokens},
+            % {"name": role.name, "members": members, "robots": robots, "tokens": tokens},
         )
     audit.record("role.delete", role, detail={"permissions": role.permissions})
     role.delete()

@@ -14,7 +14,7 @@ from accounts.models import User
 from projects import token_text
 from projects.doors.grant import Grant
 from projects.holdings import check_role, holding_of, role_permissions
-from projects.models import PlatformToken, Token
+from projects.models import PlatformToken, Robot, Token
 from projects.networks import networks, within
 from projects.permissions import Permission, Role
 
@@ -65,32 +65,39 @@ def make_token(
             "held": held.role,
         }
         raise Invalid("token.role", message, errors={"role": [message]})
-    unknown = sorted(set(scopes or []) - {p.value for p in Permission})
-    if unknown:
-        message = _("Unknown scopes: %(scopes)s.") % {"scopes": ", ".join(unknown)}
-        raise Invalid("token.scopes", message, errors={"scopes": [message]})
     check_lifetime(lifetime)
     token = Token(
         user=user,
         name=name,
         role=role,
-        scopes=sorted(set(scopes or [])),
+        scopes=check_scopes(scopes),
         addresses=networks(addresses or []),
         expires_at=timezone.now() + lifetime,
     )
     text = write_text(token)
-    audit.record(
-        "token.create",
-        token,
-        detail={
-            "role": role,
-            "scopes": token.scopes,
-            "addresses": token.addresses,
-            "expires_at": token.expires_at.isoformat(),
-            "user": user.username,
-        },
-    )
+    record_made(token, {"user": user.username})
     return token, text
+
+
+def check_scopes(scopes: list[str] | None) -> list[str]:
+    """Return scopes as a token keeps them; raises `Invalid` for one that is no permission."""
+    wanted = sorted(set(scopes or []))
+    unknown = sorted(set(wanted) - {p.value for p in Permission})
+    if unknown:
+        message = _("Unknown scopes: %(scopes)s.") % {"scopes": ", ".join(unknown)}
+        raise Invalid("token.scopes", message, errors={"scopes": [message]})
+    return wanted
+
+
+def record_made(token: Token, holder: dict[str, str]) -> None:
+    """Put a new token on record, with whom it acts for."""
+    detail = {
+        "role": token.role,
+        "scopes": token.scopes,
+        "addresses": token.addresses,
+        "expires_at": token.expires_at.isoformat(),
+    }
+    audit.record("token.create", token, detail={**detail, **holder})
 
 
 def create_token(
@@ -108,9 +115,7 @@ def create_token(
     `make_token` does, and `Forbidden`.
     """
     role = role or grant.role
-    wanted = set(role_permissions(role))
-    if scopes:
-        wanted &= set(scopes)
+    wanted = role_permissions(role) & set(scopes) if scopes else role_permissions(role)
     if grant.token_id is not None and not wanted <= grant.permissions:
         more = sorted(wanted - grant.permissions)
         raise Forbidden(
@@ -118,13 +123,21 @@ def create_token(
             _("A token cannot make one that may do more than itself: %(more)s.") % {"more": ", ".join(more)},
             permission=more[0],
         )
-    if grant.token_id is not None:
-        # Else whoever finds a token of an hour has one of a year.
-        parent = Token.objects.get(pk=grant.token_id)
-        left = parent.expires_at - timezone.now()
-        lifetime = min(lifetime, left - timedelta(seconds=1))  # the new one's time begins a moment later
-        addresses = within(networks(addresses or []), parent.addresses)
+    lifetime, addresses = within_parent(grant, lifetime, addresses)
     return make_token(user, name=name, role=role, scopes=scopes, addresses=addresses, lifetime=lifetime)
+
+
+def within_parent(
+    grant: Grant, lifetime: timedelta, addresses: list[str] | None
+) -> tuple[timedelta, list[str] | None]:
+    """Cut what a token that makes a token asks for to its own time and addresses; a session's wishes stay."""
+    if grant.token_id is None:
+        return lifetime, addresses
+    # Else whoever finds a token of an hour has one of a year.
+    parent = Token.objects.get(pk=grant.token_id)
+    left = parent.expires_at - timezone.now()
+    short = min(lifetime, left - timedelta(seconds=1))  # the new one's time begins a moment later
+    return short, within(networks(addresses or []), parent.addresses)
 
 
 def mint_run_token(
@@ -139,12 +152,15 @@ def mint_run_token(
 ) -> str:
     """Make a token for a workload (purpose run or serving), in the open scope; earlier ones of it are revoked.
 
-    `scopes` cut it to what the token may do that asked for the workload; none is what the purpose has.
+    `user_id` is who asked for the workload: a person, or a robot. `scopes` cut the token to what the one may do that
+    they asked by; none is what the purpose has.
     """
     revoke_workload_tokens(workload_id)
+    by_robot = Robot.objects.filter(pk=user_id).exists()
     token = Token(
         purpose=purpose,
-        user_id=user_id,
+        user_id=None if by_robot else user_id,
+        robot_id=user_id if by_robot else None,
         name=name,
         role=Role.VIEWER,
         scopes=sorted(set(scopes or [])),
@@ -167,7 +183,7 @@ def revoke_workload_tokens(workload_id: UUID) -> int:
 
 def revoke_token(token: Token, grant: Grant) -> None:
     """Revoke a token: one's own, or anybody's with `token.manage`. Raises `Forbidden` or `Conflict`."""
-    if token.user_id != grant.user_id:
+    if token.holder_id != grant.user_id:
         grant.require(Permission.TOKEN_MANAGE)
     if grant.token_id is not None and grant.workload_id is not None:
         raise Forbidden("token.workload", _("A workload's token revokes nothing."))

@@ -25,7 +25,7 @@ from projects.serializers import TokenBody, TokenMadeSerializer, TokenQuery, Tok
 
 
 def tokens_seen(grant: Grant, *, everybody: bool = False, leavers: bool = False) -> QuerySet[Token]:
-    """The project's tokens: the caller's own, or, with `token.manage`, everybody's, workloads' among them.
+    """The project's tokens: the caller's own, or, with `token.manage`, everybody's, robots' and workloads' among them.
 
     Each knows whether its person is a `leaver`: no member any more, or closed out altogether. `leavers` keeps those
     that would still open something if they came back. Raises `Forbidden`.
@@ -33,8 +33,10 @@ def tokens_seen(grant: Grant, *, everybody: bool = False, leavers: bool = False)
     members = Membership.objects.filter(user=OuterRef("user"), account=OuterRef("account")).exclude(
         expires_at__lte=Now()
     )
-    rows: QuerySet[Any] = Token.objects.select_related("user").annotate(
-        leaver=Case(When(user__is_active=False, then=True), default=~Exists(members))
+    rows: QuerySet[Any] = Token.objects.select_related("user", "robot").annotate(
+        leaver=Case(
+            When(user=None, then=False), When(user__is_active=False, then=True), default=~Exists(members)
+        )
     )
     if not everybody:
         return rows.filter(user_id=grant.user_id, purpose=Token.Purpose.USER)

@@ -45,8 +45,14 @@ def bad_token() -> Unauthenticated:
 
 def actor_of(token: Token | PlatformToken) -> Actor:
     """How the audit log calls who acts by this token."""
-    kind = "token" if token.type in ("user", "platform") else "run"
-    return Actor(kind, str(token.pk), token.label, token.user.label)
+    if isinstance(token, PlatformToken):
+        return Actor("token", str(token.pk), token.label, token.user.label)
+    if token.purpose == Token.Purpose.ROBOT:
+        assert token.robot is not None
+        # The robot itself: which of its tokens called stands in the record's detail.
+        return Actor("robot", str(token.robot_id), token.robot.label, credential=token.label)
+    kind = "token" if token.purpose == Token.Purpose.USER else "run"
+    return Actor(kind, str(token.pk), token.label, token.holder_label)
 
 
 def _account_of(query: str, wanted: bytes | UUID) -> UUID | None:
@@ -69,11 +75,11 @@ def _is(token: Token | PlatformToken, text: str) -> bool:
 
 
 def _works(token: Token | PlatformToken) -> bool:
-    if not token.usable or not token.user.is_active:
+    if not token.usable:
         return False
     if isinstance(token, PlatformToken):
-        return token.role == token.user.platform_role != PlatformRole.MEMBER
-    return True
+        return token.user.is_active and token.role == token.user.platform_role != PlatformRole.MEMBER
+    return token.holder_works
 
 
 def _admit(token: Any, rows: QuerySet[Any], origin: Origin) -> bool:
@@ -97,7 +103,7 @@ def _in_project(account_id: UUID | None, text: str, origin: Origin, **which: Any
     if account_id is None:
         return None
     with scope(account_id):
-        token: Token | None = Token.objects.select_related("user").filter(**which).first()
+        token: Token | None = Token.objects.select_related("user", "robot").filter(**which).first()
         if token is None or not _is(token, text) or not _works(token):
             return None
         return token if _admit(token, Token.objects.all(), origin) else None

@@ -1,7 +1,8 @@
 """The one way into a project: resolve the tenant and the role, open the scope, keep the record.
 
 I can enter a project when: my session's person is a member of it, or my token belongs to it; the account is active;
-and the action's permission is among those of my role (a token's role, and its person's role now, whichever is less).
+and the action's permission is among those of my role (a token's role, and the role now of the person or robot that it
+acts for, whichever is less).
 Another tenant's project and one that does not exist are the same 404.
 """
 
@@ -143,10 +144,11 @@ def _token_grant(identity: Identity, token: Token, slug: str, via: str) -> Grant
         if project.slug != slug:
             raise project_not_found(slug)
         _check_state(project.account.state)
-        permissions = token_permissions(token, holding_of(token.user_id))
+        held = holding_of(token.holder_id)
+        permissions = token_permissions(token, held)
     return Grant(
         identity.actor,
-        token.user_id,
+        token.holder_id,
         token.account_id,
         slug,
         project.name,
@@ -156,20 +158,25 @@ def _token_grant(identity: Identity, token: Token, slug: str, via: str) -> Grant
         token.pk,
         token.run_id,
         token.workload_id,
+        robot_id=token.robot_id,
     )
 
 
 def token_permissions(token: Token, held: Holding | None) -> frozenset[str]:
-    """What a token may do now: its role's permissions that its person still holds, cut to its scopes.
+    """What a token may do now: its role's permissions that its person or robot still holds, cut to its scopes.
 
-    A workload's token has its purpose's permissions, as far as who started it had them and the person on whose
-    behalf it runs still has. In the account's scope.
+    A workload's token has its purpose's permissions, as far as who started it had them and the one on whose behalf it
+    runs still has. In the account's scope.
     """
     if held is None:
         return frozenset()
     own = {Token.Purpose.RUN: RUN_PERMISSIONS, Token.Purpose.SERVING: SERVING_PERMISSIONS}
     fixed = own.get(Token.Purpose(token.purpose))
-    allowed = role_permissions(token.role) if fixed is None else frozenset(map(str, fixed))
+    if fixed is not None:
+        allowed = frozenset(map(str, fixed))
+    else:
+        # A robot has one role, of which its tokens are parts; a person's token may have a lesser one than they.
+        allowed = held.permissions if token.robot_id is not None else role_permissions(token.role)
     return frozenset(p for p in allowed & held.permissions if not token.scopes or p in token.scopes)
 
 

@@ -15,7 +15,8 @@ class Grant:
 
     `role` is what the actor acts as (a token may have less than its person). `via` is page, api, gateway, command or
     task. `run_id` is the MLflow run that a run-scoped token is bound to, `workload_id` its workload.
-    `break_glass_id` marks a platform admin who is no member.
+    `break_glass_id` marks a platform admin who is no member. Where a robot acts, or a workload of its, `user_id` is the
+    robot's id and `robot_id` says so: `person_id` is nobody.
     """
 
     actor: Actor
@@ -30,6 +31,12 @@ class Grant:
     run_id: str = ""
     workload_id: UUID | None = None
     break_glass_id: UUID | None = None
+    robot_id: UUID | None = None
+
+    @property
+    def person_id(self) -> UUID | None:
+        """The person who acts, or on whose behalf it is done; None where that is a robot."""
+        return None if self.robot_id is not None else self.user_id
 
     def can(self, permission: str) -> bool:
         """Whether the actor holds this permission here."""

@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person by session, or a token that still works; each names a `person` once it is not anonymous."""
+    """A person by session, or a token that still works; each names a `person`, unless it acts for a robot."""
 
     user: User | None = None
     token: Token | None = None
@@ -49,7 +49,7 @@ class Identity:
 
     @property
     def person(self) -> User | None:
-        """The signed-in person, or the one behind the token."""
+        """The signed-in person, or the one behind the token; nobody is behind a robot's."""
         return self.user if self.bearer is None else self.bearer.user
 
     @property

@@ -11,6 +11,7 @@ from projects.models.notification import (
 )
 from projects.models.operation import TERMINAL, Operation, OperationLog, State
 from projects.models.project import Membership, Project
+from projects.models.robot import Robot, RobotState
 from projects.models.token import PlatformToken, Token
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "PlatformForwardCursor",
     "PlatformToken",
     "Project",
+    "Robot",
+    "RobotState",
     "State",
     "Token",
     "Webhook",

@@ -1,6 +1,7 @@
 """API tokens: those that act in one project, and those that act on the platform."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.ids import uuid7
 from accounts.models import PlatformRole
-from accounts.tenancy.models import TenantModel
+from accounts.tenancy.models import TenantForeignKey, TenantModel
+from projects.models.robot import Robot
 from projects.permissions import Role
 
 
@@ -54,17 +56,19 @@ class Bearer(models.Model):
 class Token(Bearer, TenantModel):
     """A token that acts in one project.
 
-    It acts as `user` within `role` (never more than the person's own role now), or, with a `purpose` of run or
-    serving, as the workload `workload_id` with that purpose's fixed permissions.
+    It acts as `user`, or as `robot`, within `role` (never more than the holder's own role now), or, with a `purpose` of
+    run or serving, as the workload `workload_id` that one of them started, with that purpose's fixed permissions.
     """
 
     class Purpose(models.TextChoices):
         USER = "user", _("Person")
+        ROBOT = "robot", _("Robot")
         RUN = "run", _("Training run")
         SERVING = "serving", _("Model server")
 
     purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.USER)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    robot = TenantForeignKey(Robot, models.PROTECT, related_name="tokens", null=True)
     role = models.CharField(_("Role"), max_length=32)
     scopes = models.JSONField(default=list)
     workload_id = models.UUIDField(null=True, editable=False)
@@ -73,6 +77,10 @@ class Token(Bearer, TenantModel):
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["digest"], name="projects_token_digest"),
+            models.CheckConstraint(
+                condition=models.Q(user=None, robot__isnull=False) | models.Q(user__isnull=False, robot=None),
+                name="projects_token_holder",
+            ),
         ]
 
     @property
@@ -84,6 +92,24 @@ class Token(Bearer, TenantModel):
     def type(self) -> str:
         """The type that its text names."""
         return self.purpose
+
+    @property
+    def holder_id(self) -> UUID:
+        """Whom it acts for: a person's id, or a robot's."""
+        found: UUID | None = self.user_id or self.robot_id
+        assert found is not None
+        return found
+
+    @property
+    def holder_label(self) -> str:
+        """The person's name, or the robot's."""
+        holder = self.user or self.robot
+        return holder.label if holder is not None else ""
+
+    @property
+    def holder_works(self) -> bool:
+        """Whether whom it acts for may act at all: a person who is not closed out, a robot that works."""
+        return self.robot.works if self.robot is not None else self.user is not None and self.user.is_active
 
 
 class PlatformToken(Bearer):

@@ -31,7 +31,12 @@ class AddressesField(serializers.ListField):
 class TokenSerializer(serializers.ModelSerializer[Token]):
     """A token without what makes it one. Its rows come from `projects.api.tokens.tokens_seen`."""
 
-    username = serializers.CharField(source="user.username", read_only=True)
+    username = serializers.CharField(
+        source="user.username", read_only=True, allow_null=True, help_text="The person that it acts for."
+    )
+    robot = serializers.CharField(
+        source="robot.name", read_only=True, allow_null=True, help_text="The robot that it acts for."
+    )
     scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
     usable = serializers.BooleanField(read_only=True)
     addresses = AddressesField(read_only=True)
@@ -46,6 +51,7 @@ class TokenSerializer(serializers.ModelSerializer[Token]):
             "name",
             "purpose",
             "username",
+            "robot",
             "role",
             "scopes",
             "leaver",

@@ -13,6 +13,7 @@ from projects.actions import access
 from projects.actions import roles as actions
 from projects.actions.break_glass import end_break_glass, find_break_glass
 from projects.actions.members import find_member_named
+from projects.api.robots import robots_seen
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.explained import explained
@@ -41,6 +42,7 @@ class PermissionsPage(ProjectView):
         custom = list(CustomRole.objects.order_by("name"))
         context = {
             "people": reach.people(),
+            "robots": list(robots_seen().order_by("name")),
             "custom": custom,
             "broken": list(BreakGlass.objects.order_by("-id")[:20]),
             "roles": [*Role.choices, *((role.name, role.name) for role in custom)],

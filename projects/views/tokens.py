@@ -13,6 +13,7 @@ from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms_tokens import TokenForm
 from projects.holdings import role_names, role_permissions
+from projects.models import Token
 from projects.permissions import Permission
 from projects.views.common import attempt, attempt_or_say, page_of
 
@@ -79,4 +80,6 @@ class TokenPage(ProjectView):
     def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
         token = find_token(pk, grant)
         attempt_or_say(request, Permission.TOKEN_USE, lambda: revoke_token(token, grant))
+        if token.purpose == Token.Purpose.ROBOT and token.robot is not None:
+            return HttpResponseRedirect(reverse("project:robot", args=[grant.slug, token.robot.name]))
         return HttpResponseRedirect(reverse("project:tokens", args=[grant.slug]))

@@ -26,6 +26,11 @@ def datasets_of(viewer: Grant, user_id: UUID, role: str, permissions: frozenset[
     ]
 
 
+def given_to_role(role: str) -> bool:
+    """Whether everybody of a role was let at some dataset."""
+    return live_grants().filter(role=role).exists()
+
+
 def _thing(dataset: Dataset, let: DatasetGrant | None, downloads: bool) -> Thing:
     guarded = dataset.sensitivity in GUARDED
     if not downloads:

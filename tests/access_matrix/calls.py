@@ -16,9 +16,10 @@ from django.utils import timezone
 from accounts import audit
 from accounts.tenancy import scope
 from projects.actions.platform_tokens import make_platform_token
+from projects.actions.robots import make_robot, make_robot_token
 from projects.actions.tokens import mint_run_token
 from projects.models import Token
-from projects.permissions import RUN_PERMISSIONS, permissions_of
+from projects.permissions import ROBOT_NEVER, RUN_PERMISSIONS, permissions_of
 from tests.access_matrix.registry import Entry
 from tests.access_matrix.routes import Route
 from tests.cast import MEMBERS, Cast
@@ -73,6 +74,11 @@ def everybody(cast: Cast) -> list[Caller]:
             lifetime=timedelta(hours=1),
         )
     callers.append(Caller("run token", token=run, held=frozenset(map(str, RUN_PERMISSIONS))))
+    with cast.inside("alice") as grant:
+        robot = make_robot(grant, name=f"robot-{uuid4().hex[:8]}", role="owner")
+        text = make_robot_token(grant, robot, name="the robot's")[1]
+    held = frozenset(map(str, permissions_of("owner") - ROBOT_NEVER))
+    callers.append(Caller("robot with an owner's role", token=text, held=held))
     for label, change in (
         ("expired token", {"expires_at": timezone.now() - timedelta(seconds=1)}),
         ("revoked token", {"revoked_at": timezone.now()}),

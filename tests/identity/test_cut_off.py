@@ -15,6 +15,7 @@ import pytest
 
 from accounts.models import AuditEvent, User
 from accounts.tenancy import scope
+from projects.actions.robots import make_robot, make_robot_token
 from projects.models import Membership, State, Token
 from tests.access_matrix.arguments import make_operation
 from tests.cast import Cast
@@ -207,3 +208,25 @@ def test_a_lost_role_and_a_closed_person_end_what_is_open(
     with client(webs[1], cast.token("alice")[1]) as http:
         versions = http.get(f"{cast.url}/datasets/wafers/versions").json()["results"]
     assert [version for version in versions if version["state"] == "sealed"] == [], "nothing half is left"
+
+
+def test_a_disabled_robot_is_cut_off_within_a_second_in_every_process(
+    committed_cast: Cast, webs: list[WebProcess]
+) -> None:
+    cast = committed_cast
+    with cast.inside("alice") as grant:
+        robot = make_robot(grant, name="ci", role="scientist")
+        token = make_robot_token(grant, robot, name="main")[1]
+    with client(webs[0], token) as http:
+        assert http.post(f"{cast.url}/datasets", json={"name": "wafers"}).status_code == 201
+    found = opened(cast, webs, token, "wafers")
+    with client(webs[0], cast.token("alice")[1]) as http:
+        body = {"reason": "a leak"}
+        assert http.post(f"{cast.url}/robots/ci/disable", json=body).status_code == 200
+    stopped = time.monotonic()
+    for web in webs:
+        with client(web, token) as http:
+            assert http.get(cast.url).status_code == 401, "a new request is refused at once, everywhere"
+    took = [each.join() - stopped for each in found]
+    print(f"disabled to ended: {max(took):.2f} s (the slowest of 6)")
+    assert max(took) <= 5 * AT_MOST_SECONDS

@@ -16,6 +16,7 @@ from tests.access_matrix import (
     arguments_notifications,
     arguments_promotions,
     arguments_registry,
+    arguments_robots,
     arguments_roles,
     arguments_sensitivity,
 )
@@ -37,6 +38,7 @@ MAKERS = [
     arguments_promotions.protected,
     arguments_promotions.promotion,
     arguments_roles.role,
+    arguments_robots.robot,
     arguments_sensitivity.given,
 ]
 

@@ -36,7 +36,8 @@ def _reason(text: str) -> str:
 
 def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> ApprovalRequest | None:
     """Make a dataset more sensitive at once, or less: that needs `access.decide`, else it is asked for, and the request
-    is returned. Who raises it to confidential or above keeps access, by a grant of their own on record.
+    is returned. The person who raises it to confidential or above keeps access, by a grant of their own on record; no
+    grant names a robot.
 
     Raises `Invalid` without a reason or for no such level, `Conflict` for the level that it has.
     """
@@ -54,8 +55,9 @@ def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> 
         return approvals.ask(LOWER, dataset, {"sensitivity": level}, reason, grant)
     guarded_before = dataset.sensitivity in GUARDED
     _set(dataset, level, reason)
-    if level in GUARDED and not guarded_before and grant.can(Permission.DATASET_DOWNLOAD):
-        _let(grant, dataset, user=User.objects.get(pk=grant.user_id), reason=reason)
+    keeps = grant.person_id is not None and grant.can(Permission.DATASET_DOWNLOAD)
+    if level in GUARDED and not guarded_before and keeps:
+        _let(grant, dataset, user=User.objects.get(pk=grant.person_id), reason=reason)
     return None
 
 
