@@ -8,7 +8,7 @@ Roles in projects are given by a function that the floor of projects registers.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from accounts import audit
+from accounts.actions.platform_role import change_platform_role
 from accounts.models import ExternalIdentity, PlatformRole, User
 
 Roles = dict[str, str]
@@ -36,9 +36,9 @@ def apply(
     role = next((role for role in _BEST if role in wanted), None)
     held = identity.given.get("platform_role")
     if role is not None and role != user.platform_role:
-        _platform_role(user, role)
+        change_platform_role(user, role, by="groups")
     elif role is None and held is not None and held == user.platform_role:
-        _platform_role(user, PlatformRole.MEMBER)
+        change_platform_role(user, PlatformRole.MEMBER, by="groups")
     projects: dict[str, list[str]] = {}
     for gift in gives:
         if gift.get("project"):
@@ -48,10 +48,3 @@ def apply(
         before = give(user, before, projects)
     identity.given = {"platform_role": role, "projects": before}
     identity.save(update_fields=["given"])
-
-
-def _platform_role(user: User, role: str) -> None:
-    before = user.platform_role
-    user.platform_role = role
-    user.save(update_fields=["platform_role"])
-    audit.record("user.platform_role", user, detail={"from": before, "to": role, "by": "groups"})

@@ -6,6 +6,7 @@ class ProjectsConfig(AppConfig):
     name = "projects"
 
     def ready(self) -> None:
+        from accounts.actions.platform_role import register_end
         from accounts.credentials.dependants import register_dependants
         from accounts.crypto.columns import register_column
         from accounts.groups import register_roles
@@ -20,6 +21,7 @@ class ProjectsConfig(AppConfig):
         )
         from projects.actions.group_roles import give_roles
         from projects.actions.lifecycle import CLOSE
+        from projects.actions.platform_tokens import end_platform_tokens
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
         from projects.forwarding import alarms
@@ -40,6 +42,7 @@ class ProjectsConfig(AppConfig):
         notifications.register_notice(audit_verification.NOTICE, _("Audit log"))
         operations.register(lease_checks.KIND, lease_checks.advance, label=_("Try of a lent credential"))
         register_roles(give_roles)
+        register_end("platform_tokens", end_platform_tokens)
         operations.register(CLOSE, disposal.advance, label=_("Closing of an account"), unattended=True)
         register_dependants(webhooks)
         kinds.register()

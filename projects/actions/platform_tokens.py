@@ -27,19 +27,21 @@ def make_platform_token(
 
     Raises `Invalid` for a person without a platform role, a bad address or lifetime.
     """
-    if user.platform_role == PlatformRole.MEMBER:
-        message = _("“%(user)s” has no platform role.") % {"user": user.username}
-        raise Invalid("token.platform_role", message, errors={"user": [message]})
     check_lifetime(lifetime)
-    token = PlatformToken(
-        user=user,
-        name=name,
-        role=user.platform_role,
-        read_only=read_only,
-        addresses=networks(addresses or []),
-        expires_at=timezone.now() + lifetime,
-    )
     with transaction.atomic():
+        # Locked: a change of role waits for this token, and ends it, or has ended the others before.
+        role = User.objects.select_for_update().get(pk=user.pk).platform_role
+        if role == PlatformRole.MEMBER:
+            message = _("“%(user)s” has no platform role.") % {"user": user.username}
+            raise Invalid("token.platform_role", message, errors={"user": [message]})
+        token = PlatformToken(
+            user=user,
+            name=name,
+            role=role,
+            read_only=read_only,
+            addresses=networks(addresses or []),
+            expires_at=timezone.now() + lifetime,
+        )
         text = write_text(token)
         audit.record(
             "token.create",

@@ -6,12 +6,13 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import AuditEvent, PlatformRole, User
+from accounts.groups import apply
+from accounts.models import AuditEvent, ExternalIdentity, PlatformRole, User
 from accounts.recent import CONFIRMED_AT
 from accounts.tenancy import platform_scope
 from projects import token_text
@@ -166,3 +167,42 @@ def test_the_page_asks_for_a_fresh_sign_in(cast: Cast) -> None:
     assert answer.status_code == 302
     assert "/sign-in/again/" in answer["Location"]
     assert not PlatformToken.objects.exists()
+
+
+def test_a_role_that_is_taken_and_given_back_gives_no_token_back(cast: Cast) -> None:
+    header = bearer(cast)
+    assert Client().get(ACCOUNTS, **header).status_code == 200
+    for role in ("member", "admin"):
+        out = StringIO()
+        call_command("setplatformrole", "root", role, "--reason", "holidays", stdout=out)
+        assert out.getvalue() == f"root is {role} of the platform now.\n"
+    assert Client().get(ACCOUNTS, **header).status_code == 401
+    assert PlatformToken.objects.get(user=cast.root).revoked_at is not None
+    with platform_scope("auditor"):
+        taken, given = AuditEvent.objects.filter(action="user.platform_role").order_by("at")
+    assert taken.detail == {
+        "from": "admin",
+        "to": "member",
+        "ended": {"platform_tokens": 1},
+        "reason": "holidays",
+    }
+    assert (given.detail["to"], given.detail["ended"]) == ("admin", {})
+    with pytest.raises(CommandError, match="already"):
+        call_command("setplatformrole", "root", "admin")
+
+
+def test_groups_that_take_a_role_end_its_tokens(cast: Cast) -> None:
+    header = bearer(cast)
+    identity = ExternalIdentity(
+        user=cast.root, issuer="https://id.example.com", subject="1", given={"platform_role": "admin"}
+    )
+    identity.save(force_insert=True)
+    mapping = {"ml-admins": [{"platform_role": "admin"}]}
+    with audit.acting_as(audit.SYSTEM, via="command"):
+        apply(identity, [], mapping)
+        cast.root.refresh_from_db()
+        assert cast.root.platform_role == "member"
+        apply(identity, ["ml-admins"], mapping)
+    cast.root.refresh_from_db()
+    assert cast.root.platform_role == "admin"
+    assert Client().get(ACCOUNTS, **header).status_code == 401
