@@ -117,7 +117,8 @@ def create_key(account_id: UUID | None) -> int:
     rows = _rows(account_id)
     version: int = (rows.aggregate(latest=Max("version"))["latest"] or 0) + 1
     key = os.urandom(box.KEY_BYTES)
-    rows.filter(state=ACTIVE).update(state=RETIRED, retired_at=timezone.now())
+    if version > 1:  # the web's role makes the first version, and may change no row of keys
+        rows.filter(state=ACTIVE).update(state=RETIRED, retired_at=timezone.now())
     if account_id is not None:
         _known.set(_ScopeKeys(current_scope(), renewed=True))
     wrapped, root = root_keys().wrap(key, context_of(account_id, version))
