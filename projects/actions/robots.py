@@ -104,7 +104,7 @@ def make_robot(
     check_role(role, "robot.role")
     _check_more(grant, role)
     _check_until(expires_at)
-    user = _responsible(responsible) if responsible else User.objects.get(pk=grant.person_id)
+    user = _responsible(responsible) if responsible else User.objects.get(pk=grant.user_id)
     if Membership.objects.filter(user__username__iexact=name).exists():
         message = _("A member is called “%(name)s”: the record must not take one for the other.") % {
             "name": name

@@ -26,7 +26,7 @@ from projects.serializers.robot import (
 )
 
 
-def robots_seen() -> QuerySet[Robot]:
+def robots_seen() -> QuerySet[Any]:
     """The robots of the project in scope, each with whether its person has left (`responsible_left`), how many of its
     own tokens have not ended (`tokens_alive`), and when one was used last.
     """
@@ -34,7 +34,7 @@ def robots_seen() -> QuerySet[Robot]:
         expires_at__lte=Now()
     )
     own = Q(tokens__purpose=Token.Purpose.ROBOT)
-    rows: QuerySet[Robot] = (
+    rows: QuerySet[Any] = (
         Robot.objects.filter(deleted_at=None)
         .select_related("responsible")
         .annotate(

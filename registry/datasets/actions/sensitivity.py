@@ -57,7 +57,7 @@ def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> 
     _set(dataset, level, reason)
     keeps = grant.person_id is not None and grant.can(Permission.DATASET_DOWNLOAD)
     if level in GUARDED and not guarded_before and keeps:
-        _let(grant, dataset, user=User.objects.get(pk=grant.person_id), reason=reason)
+        _let(grant, dataset, user=User.objects.get(pk=grant.user_id), reason=reason)
     return None
 
 
