@@ -51,7 +51,8 @@ def robots_seen() -> QuerySet[Any]:
 def tokens_of(robot: Robot) -> QuerySet[Any]:
     """A robot's own tokens, as lists of tokens show them."""
     rows = Token.objects.select_related("user", "robot").annotate(leaver=Value(False))
-    return rows.filter(robot=robot, purpose=Token.Purpose.ROBOT)
+    found: QuerySet[Any] = rows.filter(robot=robot, purpose=Token.Purpose.ROBOT)
+    return found
 
 
 class RobotViewSet(ProjectViewSet):

@@ -111,6 +111,8 @@ def make_everything(team: Team, model: Document) -> None:
     secret = {"url": "https://git.fab.example/models.git", "token": "to-be-sealed"}
     team.owner.post("credentials", {"name": "models", "kind": "git", "secret": secret})
     team.owner.post("custom-roles", {"name": "labeller", "permissions": ["dataset.read"]})
+    team.owner.post("robots", {"name": "looked-at", "role": "scientist", "description": "Nightly builds"})
+    team.owner.post("robots/looked-at/tokens", {"name": "gitlab"})
     team.viewer.post("approvals", {"permission": "dataset.write", "reason": "New maps of lot 7."})
     team.owner.post("protected-aliases", {"alias": "looked-at", "model": model["name"]})
     promotion = {
