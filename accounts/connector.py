@@ -198,7 +198,9 @@ def pour(
     A byte stream has no acknowledgement. What it has: after our half of the connection is closed, the other side
     closes its own in order (TLS: close_notify, RFC 8446 6.1), while a receiver that goes away with bytes it has not
     read resets the connection (RFC 1122 4.2.2.13). So a return means: the receiver's process has read everything; not
-    that it has stored it. Raises `Unprocessable`: `outbound.*`, `connect.unreachable`, `connect.tls`, `connect.cut_off`.
+    that it has stored it.
+
+    Raises `Unprocessable`: `outbound.*`, `connect.unreachable`, `connect.tls`, `connect.cut_off`.
     """
     target = check_host(host, port, in_clear=trust is None)
     deadline = time.monotonic() + seconds

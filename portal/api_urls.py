@@ -60,6 +60,16 @@ urlpatterns = [
         "platform/audit-log", PlatformAuditLogViewSet.as_view({"get": "retrieve"}), name="platform_audit_log"
     ),
     path(
+        "platform/audit-events/<uuid:pk>/proof",
+        PlatformAuditLogViewSet.as_view({"get": "proof"}),
+        name="platform_audit_proof",
+    ),
+    path(
+        "platform/audit-log/consistency",
+        PlatformAuditLogViewSet.as_view({"get": "consistency"}),
+        name="platform_audit_consistency",
+    ),
+    path(
         "platform/audit-log/receipt",
         PlatformAuditLogViewSet.as_view({"get": "receipt"}),
         name="platform_audit_receipt",

@@ -141,6 +141,8 @@ _within = [
     ),
     path("audit/people/<path:actor>", AuditHistoryViewSet.as_view({"get": "person"}), name="audit_person"),
     path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),
+    path("audit-events/<uuid:pk>/proof", AuditLogViewSet.as_view({"get": "proof"}), name="audit_proof"),
+    path("audit-log/consistency", AuditLogViewSet.as_view({"get": "consistency"}), name="audit_consistency"),
     path("audit-log/receipt", AuditLogViewSet.as_view({"get": "receipt"}), name="audit_receipt"),
     path("audit-log/verify", AuditLogViewSet.as_view({"post": "verify"}), name="audit_verify"),
     path(

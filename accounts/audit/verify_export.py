@@ -3,7 +3,8 @@
 Runs with Python 3.11 and the package `cryptography` alone; the portal's own verification calls the same functions.
 The format, and what each finding means, is described in docs/audit.md. In short: a row's canonical line is hashed
 to a leaf; the leaves in the order of their index make a Merkle tree (RFC 6962, section 2.1); checkpoints sign the
-tree's size and root and name the checkpoint before; a receipt is a checkpoint that somebody kept.
+tree's size and root and name the checkpoint before; a receipt is a checkpoint that somebody kept. With `--proof` the
+file is a proof of one record, or that one checkpoint continues another: it is checked without the rest of the log.
 
 Exit status: 0 all is well, 1 something is wrong (each finding on a line of its own), 2 the input cannot be read.
 """
@@ -29,6 +30,7 @@ CHECKPOINT = "mlops-portal audit checkpoint 1"
 GLOBAL = "mlops-portal audit global checkpoint 1"
 KEY = "mlops-portal audit key 1"
 DISPOSAL = "mlops-portal audit disposal 1"
+PROOF = "mlops-portal audit proof"
 NOTHING = "0" * 64
 _MODULUS = 1 << 256
 _ESCAPES = {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
@@ -91,6 +93,48 @@ class Tree:
     def frontier(self) -> bytes:
         """The peaks' hashes in one."""
         return b"".join(self.peaks)
+
+
+def root_of_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
+    """Return the root that a leaf's audit path leads to, or None for one of another length (RFC 9162, 2.1.3.2)."""
+    if index >= size:
+        return None
+    here, last, found = index, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return None
+        if here & 1 or here == last:
+            found = node_hash(step, found)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            found = node_hash(found, step)
+        here, last = here >> 1, last >> 1
+    return found if last == 0 else None
+
+
+def consistent(first: int, second: int, first_root: bytes, second_root: bytes, path: list[bytes]) -> bool:
+    """Whether a path proves that the larger tree begins with the smaller one (RFC 9162, 2.1.4.2)."""
+    if not 0 < first <= second or (first == second) != (not path):
+        return False
+    if first == second:
+        return first_root == second_root
+    steps = [first_root, *path] if first & (first - 1) == 0 else path
+    here, last = first - 1, second - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    old = new = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if here & 1 or here == last:
+            old, new = node_hash(step, old), node_hash(step, new)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            new = node_hash(new, step)
+        here, last = here >> 1, last >> 1
+    return last == 0 and old == first_root and new == second_root
 
 
 # --- what is signed --------------------------------------------------------------------------------------------
@@ -494,6 +538,50 @@ def check_export(
     return found, f"{check.rows} rows and {len(chain)} checkpoints of the log {log}"
 
 
+def check_proof(path: str, known: Iterable[str], receipt: dict[str, Any] | None) -> tuple[list[Finding], str]:
+    """Check a proof; return the findings and a sentence about what it proves."""
+    proof = read_document(path)
+    if proof.get("format") != PROOF or proof.get("version") != 1:
+        raise ValueError("This is no proof that this program can read.")
+    log, newest = str(proof["log"]), Signed.of(proof["checkpoint"])
+    ring = KeyRing(known, [KeyStatement.of(d) for d in proof["keys"]])
+    signed = [newest] if proof["kind"] == "inclusion" else [Signed.of(proof["first"]), newest]
+    found = [Finding("forged", f"{log}: {why}") for why in map(ring.accepts, signed) if why]
+    lines = [fields_of(one.body, CHECKPOINT) for one in signed]
+    if any(one["log"] != log or one["deployment"] != lines[0]["deployment"] for one in lines):
+        found.append(Finding("forged", f"{log}: a checkpoint is of another log"))
+    steps, size = [bytes.fromhex(step) for step in proof["path"]], int(lines[-1]["size"])
+    if proof["kind"] == "inclusion":
+        leaf, index, row = bytes.fromhex(proof["leaf"]), int(proof["index"]), proof.get("row")
+        if row is not None and (
+            leaf_hash(canonical([row[n] for n in COLUMNS])) != leaf or row["id"] != proof["event"]
+        ):
+            found.append(
+                Finding("edited", f"{log}: the row is not the one that was sealed", index, proof["event"])
+            )
+        root = root_of_path(leaf, index, size, steps)
+        if root is None or root.hex() != lines[0]["root"]:
+            what = f"{log}: the path of row number {index} does not lead to the signed root"
+            found.append(Finding("forged", what, index, proof["event"]))
+        which = "row" if row is not None else "hash of the disposed row"
+        where = (
+            f"is number {index} of the log {log}, in checkpoint {lines[0]['sequence']} of {lines[0]['time']}"
+        )
+        said = f"the {which} {proof['event']} {where}"
+    else:
+        roots = [bytes.fromhex(one["root"]) for one in lines]
+        if not consistent(int(lines[0]["size"]), size, roots[0], roots[1], steps):
+            found.append(
+                Finding("restored", f"{log}: the later checkpoint does not continue the earlier one")
+            )
+        said = (
+            f"checkpoint {lines[1]['sequence']} of the log {log} continues checkpoint {lines[0]['sequence']}"
+        )
+    if receipt is not None and str(receipt["checkpoint"]["body"]) not in [one.body for one in signed]:
+        found.append(Finding("restored", f"{log}: the proof is not about the receipt's checkpoint"))
+    return found, said
+
+
 def _begin(header: dict[str, Any], chain: list[Signed], disposals: list[Signed], ring: KeyRing) -> LogCheck:
     log = str(header["log"])
     found = check_chain(log, CHECKPOINT, chain, ring, str(header["deployment"]))
@@ -546,15 +634,17 @@ def fingerprint(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the check and say what was found."""
     parser = argparse.ArgumentParser(description="Check an exported audit log of the portal.")
-    parser.add_argument("export", help="the export: JSON Lines")
+    parser.add_argument("export", help="the export (JSON Lines), or the proof")
+    parser.add_argument("--proof", action="store_true", help="the file is a proof, not an export")
     parser.add_argument(
         "--key", action="append", required=True, help="public key: fingerprint in hex, or a file"
     )
-    parser.add_argument("--since", help="a receipt that was kept: today's log must extend it")
+    parser.add_argument("--since", help="a receipt that was kept: the log must extend it")
     given = parser.parse_args(arguments)
     try:
         receipt = read_document(given.since) if given.since else None
-        found, what = check_export(given.export, [fingerprint(text) for text in given.key], receipt)
+        check = check_proof if given.proof else check_export
+        found, what = check(given.export, [fingerprint(text) for text in given.key], receipt)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         print(f"The input cannot be read: {error}", file=sys.stderr)
         return 2

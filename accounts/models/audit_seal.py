@@ -39,6 +39,9 @@ class AuditCheckpoint(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["log_id", "sequence"], name="accounts_auditcheckpoint_sequence"),
         ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["log_id", "size"], name="accounts_auditcheckpoint_size"),
+        ]
 
 
 class AuditHead(models.Model):

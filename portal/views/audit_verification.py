@@ -8,7 +8,7 @@ from django.http.response import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.audit.rows import PLATFORM_LOG
+from accounts.audit.rows import PLATFORM_LOG, log_name
 from accounts.audit.status import status_of
 from accounts.audit.verify_export import Signed, digest
 from accounts.models import Account, AuditGlobal, AuditHead, AuditKey
@@ -53,6 +53,8 @@ class AuditVerificationPage(PlatformView):
             "verify_url": reverse("portal:audit_verification"),
             "verify_api": "/api/v1/platform/audit-log/verify",
             "receipt_url": "/api/v1/platform/audit-log/receipt",
+            "consistency_url": "/api/v1/platform/audit-log/consistency",
+            "proof_logs": [(log_name(head.log_id), head.name or _("The platform itself")) for head in heads],
             "exports": [],
         }
         return self.page(request, "portal/audit_verification.html", context)

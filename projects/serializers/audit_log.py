@@ -4,8 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.audit.proofs import PROOF_KINDS
 from accounts.audit.status import RECEIPT_KINDS, STATES, Status
 from accounts.models import AuditVerification
+from projects.doors.strict import QuerySerializer
 
 
 class AuditVerificationSerializer(serializers.ModelSerializer[AuditVerification]):
@@ -75,3 +77,66 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     issued_at = serializers.CharField()
     checkpoint = SignedSerializer()
     keys = KeyStatementSerializer(many=True)
+
+
+class ProofQuery(QuerySerializer):
+    """Towards which checkpoint a record is proved."""
+
+    checkpoint = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**62,
+        help_text="Its number, such as a receipt's; the newest unless told.",
+    )
+
+
+class ConsistencyQuery(QuerySerializer):
+    """Between which checkpoints."""
+
+    to = serializers.IntegerField(min_value=1, max_value=2**62, help_text="Number of the newer checkpoint.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `from` is a word of the language: no attribute can have the name.
+        older = serializers.IntegerField(
+            min_value=1, max_value=2**62, help_text="Number of the older checkpoint."
+        )
+        return {"from": older, **super().get_fields()}
+
+
+class PlatformConsistencyQuery(ConsistencyQuery):
+    """The same for auditors, who say of which log."""
+
+    log = serializers.RegexField(
+        r"^(platform|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$", help_text="An account's id, or `platform`."
+    )
+
+
+class ProofSerializer(serializers.Serializer[Any]):
+    """What every proof holds. Check it with `verify_export.py --proof`; see docs/audit.md."""
+
+    format = serializers.CharField()
+    version = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=PROOF_KINDS)
+    log = serializers.CharField()
+    path = serializers.ListField(child=serializers.CharField(), help_text="SHA-256 hashes, from the leaf up.")
+    checkpoint = SignedSerializer(help_text="The signed checkpoint that is proved towards.")
+    issued_at = serializers.CharField()
+    keys = KeyStatementSerializer(many=True)
+
+
+class InclusionSerializer(ProofSerializer):
+    """One record is in the log."""
+
+    index = serializers.IntegerField()
+    event = serializers.CharField()
+    leaf = serializers.CharField()
+    row = serializers.DictField(
+        child=serializers.CharField(allow_null=True), required=False, help_text="The texts that were hashed."
+    )
+    disposed = serializers.CharField(required=False, help_text="The month that the row was disposed of with.")
+
+
+class ConsistencySerializer(ProofSerializer):
+    """The log of one checkpoint goes on in another's."""
+
+    first = SignedSerializer(help_text="The older checkpoint.")

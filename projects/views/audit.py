@@ -66,6 +66,7 @@ class AuditPage(ProjectView):
             + f"?{urlencode(query_without(request, 'cursor', 'event'))}",
             "forwarding_url": reverse("project:forwarding", args=[grant.slug]),
             "seal": status_of(grant.account_id),
+            "consistency_url": f"{log_url}/consistency",
             "verify_url": reverse("project:audit_verify", args=[grant.slug]),
             "verify_api": f"{log_url}/verify",
             "receipt_url": f"{log_url}/receipt",

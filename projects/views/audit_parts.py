@@ -144,6 +144,7 @@ def search_context(
         "shown": linked(context["rows"], addresses),
         "event": event,
         "one": linked([event], addresses)[0] if event else None,
+        "proof_url": f"{api}/{event.pk}/proof" if event else "",
         "query": urlencode(query_without(request, "event")),
         "api_url": f"{api}?{urlencode(asked)}" if asked else api,
     }

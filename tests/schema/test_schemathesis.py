@@ -118,7 +118,8 @@ def _caller(path: str) -> str:
     """Who calls: the platform's addresses are not there for a project's owner."""
     if not path.startswith("/api/v1/platform/"):
         return "owner"
-    return "auditor" if path.startswith("/api/v1/platform/audit") else "admin"
+    audit = path.startswith("/api/v1/platform/audit") and "/audit-forwards" not in path
+    return "auditor" if audit else "admin"
 
 
 @schema.parametrize()
