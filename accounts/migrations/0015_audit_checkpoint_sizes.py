@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     # Built while records go on being sealed.
     atomic = False
 
-    dependencies = [("accounts", "0013_audit_searches")]
+    dependencies = [("accounts", "0014_web_changes_no_keys")]
 
     operations = [
         AddIndexConcurrently(
