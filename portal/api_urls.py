@@ -2,8 +2,10 @@
 
 from django.urls import path
 
+from portal.api.access_report import PlatformAccessReportViewSet
 from portal.api.audit_events import PlatformAuditHistoryViewSet, PlatformAuditViewSet
 from portal.api.audit_log import PlatformAuditLogViewSet
+from portal.api.audit_reviews import AuditReviewViewSet
 from portal.api.break_glass import PlatformBreakGlassViewSet
 from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
 from portal.api.platform import AccountViewSet, SystemViewSet
@@ -78,6 +80,39 @@ urlpatterns = [
         "platform/audit-log/verify",
         PlatformAuditLogViewSet.as_view({"post": "verify"}),
         name="platform_audit_verify",
+    ),
+    path(
+        "platform/accounts/<uuid:pk>/access-report",
+        PlatformAccessReportViewSet.as_view({"get": "retrieve"}),
+        name="platform_access_report",
+    ),
+    path(
+        "platform/accounts/<uuid:pk>/access-report/export",
+        PlatformAccessReportViewSet.as_view({"get": "export"}),
+        name="platform_access_report_export",
+    ),
+    path(
+        "platform/audit-reviews", AuditReviewViewSet.as_view({"get": "list"}), name="platform_audit_reviews"
+    ),
+    path(
+        "platform/audit-reviews/<str:log>",
+        AuditReviewViewSet.as_view({"get": "log"}),
+        name="platform_audit_review_months",
+    ),
+    path(
+        "platform/audit-reviews/<str:log>/<str:month>",
+        AuditReviewViewSet.as_view({"get": "retrieve", "post": "gather"}),
+        name="platform_audit_review",
+    ),
+    path(
+        "platform/audit-reviews/<str:log>/<str:month>/marks",
+        AuditReviewViewSet.as_view({"post": "mark"}),
+        name="platform_audit_review_marks",
+    ),
+    path(
+        "platform/audit-reviews/<str:log>/<str:month>/sign-off",
+        AuditReviewViewSet.as_view({"post": "sign"}),
+        name="platform_audit_review_sign_off",
     ),
     path(
         "platform/break-glass",

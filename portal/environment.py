@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -69,6 +70,7 @@ class Environment(SignInVariables, KeyEnvironment):
     secret_key: SecretStr | None = Field(None, validation_alias="PORTAL_SECRET_KEY")
     audit_key: SecretStr | None = Field(None, validation_alias="PORTAL_AUDIT_KEY")
     audit_retention: int = Field(730, ge=365, le=36500, validation_alias="PORTAL_AUDIT_RETENTION")
+    work_zone: str = Field("Asia/Seoul", validation_alias="PORTAL_WORK_ZONE")
     metrics_token: SecretStr | None = Field(None, validation_alias="PORTAL_METRICS_TOKEN")
     email_url: SecretStr | None = Field(None, validation_alias="PORTAL_EMAIL_URL")
     email_from: str = Field("", validation_alias="PORTAL_EMAIL_FROM")
@@ -141,6 +143,14 @@ class Environment(SignInVariables, KeyEnvironment):
         if value is not None:
             decode_root_key(value.get_secret_value())
         return value
+
+    @field_validator("work_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, KeyError, OSError):
+            raise ValueError("must be a time zone such as Asia/Seoul") from None
 
     @field_validator("database_url", "database_owner_url", "database_system_url", "mlflow_database_url")
     @classmethod

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from portal.views import audit_room, audit_verification, break_glass, dashboard, home, keys, platform
+from portal.views import (
+    access_report,
+    audit_reviews,
+    audit_room,
+    audit_verification,
+    break_glass,
+    dashboard,
+    home,
+    keys,
+    platform,
+)
 
 app_name = "portal"
 
@@ -20,6 +30,20 @@ urlpatterns = [
         "audit-room/things/<str:kind>/<path:pk>/", audit_room.RoomThingPage.as_view(), name="audit_room_thing"
     ),
     path("audit-room/people/<path:actor>/", audit_room.RoomPersonPage.as_view(), name="audit_room_person"),
+    path("audit-room/reports/", access_report.ReportsPage.as_view(), name="access_reports"),
+    path("audit-room/reports/<uuid:pk>/", access_report.ReportPage.as_view(), name="access_report"),
+    path("audit-room/review/", audit_reviews.ReviewsPage.as_view(), name="audit_reviews"),
+    path("audit-room/review/<str:log>/<str:month>/", audit_reviews.ReviewPage.as_view(), name="audit_review"),
+    path(
+        "audit-room/review/<str:log>/<str:month>/marks/",
+        audit_reviews.MarkPage.as_view(),
+        name="audit_review_marks",
+    ),
+    path(
+        "audit-room/review/<str:log>/<str:month>/sign-off/",
+        audit_reviews.SignPage.as_view(),
+        name="audit_review_sign_off",
+    ),
     path(
         "audit-room/verification/",
         audit_verification.AuditVerificationPage.as_view(),

@@ -50,6 +50,8 @@ AUDIT_KEY_IS_MADE = ENVIRONMENT.embedded_database
 HOME = LOCATIONS.home
 # Days for which audit records are kept; whole months are dropped once their last day is older.
 AUDIT_RETENTION_DAYS = ENVIRONMENT.audit_retention
+# Where people work: reviews mark what was done with guarded data outside working hours.
+WORK_ZONE = ENVIRONMENT.work_zone
 RUN = LOCATIONS.run
 MLFLOW_SOCKET = LOCATIONS.mlflow_socket
 BLOB_ROOT = HOME / "blobs"

@@ -76,6 +76,11 @@ STATES: dict[str, Look] = {
     "closing": Look(_("Closing"), "warn", _TURNING, busy=True),
     "closed": Look(_("Closed"), "idle", "lock"),
     "shredded": Look(_("Shredded"), "idle", "slash-circle"),
+    "in_review": Look(_("In review"), "info", "eye"),
+    "signed": Look(_("Signed off"), "ok", _DONE),
+    "to_review": Look(_("To review"), "warn", "circle-half"),
+    "overdue": Look(_("Overdue"), "bad", "exclamation-triangle-fill"),
+    "current_month": Look(_("Running month"), "idle", "clock"),
     "unknown": Look(_("Unknown"), "unknown", "question-circle-fill"),
 }
 

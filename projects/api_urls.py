@@ -2,11 +2,13 @@
 
 from django.urls import include, path
 
+from projects.api.access_report import AccessReportViewSet
 from projects.api.account import AccountViewSet, LinkViewSet
 from projects.api.account_key import ProtectionKeyViewSet
 from projects.api.approvals import ApprovalViewSet, PermissionGrantViewSet
 from projects.api.audit import AuditEventViewSet, AuditHistoryViewSet
 from projects.api.audit_log import AuditLogViewSet
+from projects.api.audit_review import SignedReviewViewSet
 from projects.api.break_glass import BreakGlassViewSet
 from projects.api.credentials import CredentialViewSet
 from projects.api.forwarding import AuditForwardViewSet, PlatformForwardViewSet
@@ -140,6 +142,10 @@ _within = [
         name="audit_thing",
     ),
     path("audit/people/<path:actor>", AuditHistoryViewSet.as_view({"get": "person"}), name="audit_person"),
+    path("access-report", AccessReportViewSet.as_view({"get": "retrieve"}), name="access_report"),
+    path("access-report/export", AccessReportViewSet.as_view({"get": "export"}), name="access_report_export"),
+    path("audit-reviews", SignedReviewViewSet.as_view({"get": "list"}), name="audit_reviews"),
+    path("audit-reviews/<str:month>", SignedReviewViewSet.as_view({"get": "retrieve"}), name="audit_review"),
     path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),
     path("audit-events/<uuid:pk>/proof", AuditLogViewSet.as_view({"get": "proof"}), name="audit_proof"),
     path("audit-log/consistency", AuditLogViewSet.as_view({"get": "consistency"}), name="audit_consistency"),

@@ -25,6 +25,7 @@ class ProjectsConfig(AppConfig):
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
         from projects.forwarding import alarms
+        from projects.reviews import gatherers
 
         register_column("projects.OperationLog", "sealed", field="sealed")
         operations.register(notifications.DELIVER, deliver, label=_("Delivery of a notice"), unattended=True)
@@ -46,4 +47,5 @@ class ProjectsConfig(AppConfig):
         operations.register(CLOSE, disposal.advance, label=_("Closing of an account"), unattended=True)
         register_dependants(webhooks)
         kinds.register()
+        gatherers.register()
         register_dependants(links)

@@ -3,10 +3,12 @@
 from django.urls import include, path
 
 from projects.views import (
+    access_report,
     account,
     activity,
     approvals,
     audit,
+    audit_reviews,
     connect,
     credentials,
     forwarding,
@@ -31,6 +33,9 @@ _within = [
     path("approvals/<uuid:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
     path("audit/things/<str:kind>/<path:pk>/", audit.AuditThingPage.as_view(), name="audit_thing"),
     path("audit/people/<path:actor>/", audit.AuditPersonPage.as_view(), name="audit_person"),
+    path("audit/report/", access_report.AccessReportPage.as_view(), name="access_report"),
+    path("audit/reviews/", audit_reviews.SignedReviewsPage.as_view(), name="audit_reviews"),
+    path("audit/reviews/<str:month>/", audit_reviews.SignedReviewsPage.as_view(), name="audit_review"),
     path("audit/live/", audit.AuditLivePage.as_view(), name="audit_live"),
     path("audit/forwarding/", forwarding.ForwardingPage.as_view(), name="forwarding"),
     path("audit/forwarding/<uuid:pk>/", forwarding.ForwardPage.as_view(), name="forward"),

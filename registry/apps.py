@@ -9,9 +9,11 @@ class RegistryConfig(AppConfig):
         from accounts.crypto.columns import register_column
         from clusters.local import hooks
         from projects import lifecycle, operations
+        from projects.reviews.findings import register_findings
         from registry import kinds
         from registry.datasets.actions.versions import PROFILE
         from registry.datasets.operations import profile_version
+        from registry.datasets.reviews import dataset_grants
         from registry.endpoints import actions, deploy
         from registry.endpoints import workload as server
         from registry.lifecycle import delete_files, delete_mlflow, start_endpoints
@@ -46,6 +48,7 @@ class RegistryConfig(AppConfig):
         hooks.register_secrets(actions.OWNER, server.secrets)
         hooks.on_change(actions.OWNER, server.changed)
         kinds.register()
+        register_findings(dataset_grants)
         lifecycle.on_account_reopened(start_endpoints)
         lifecycle.register_disposal("files", delete_files)
         lifecycle.register_disposal("mlflow", delete_mlflow)

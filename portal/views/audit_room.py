@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, AuditEvent
+from portal.audit_reviews import logs_of
 from projects.audit_history import person_history, thing_history
 from projects.audit_log import PLATFORM_ITSELF, matching_everywhere, record_reading
 from projects.audit_suggestions import suggestions
 from projects.doors.pages import PlatformView
 from projects.forms import AuditFilterForm
+from projects.reviews.matrix import overdue
 from projects.views.audit_parts import PeriodForm, history_context, search_context, wanted_of
 
 API = "/api/v1/platform/audit"
@@ -97,6 +99,7 @@ class AuditRoom(PlatformView):
             addresses=RoomAddresses(),
         )
         _named([*context["rows"], context["event"]], accounts)
+        context["overdue"] = overdue(logs_of(accounts, platform=True))
         record_reading(wanted, len(context["rows"]))
         return self.page(request, "portal/audit_room.html", context)
 

@@ -11,6 +11,7 @@ from projects.models.notification import (
 )
 from projects.models.operation import TERMINAL, Operation, OperationLog, State
 from projects.models.project import Membership, Project
+from projects.models.review import AuditReview
 from projects.models.robot import Robot, RobotState
 from projects.models.token import PlatformToken, Token
 
@@ -18,6 +19,7 @@ __all__ = [
     "TERMINAL",
     "ApprovalRequest",
     "AuditForward",
+    "AuditReview",
     "BreakGlass",
     "CustomRole",
     "ForwardTarget",

@@ -65,6 +65,8 @@ class AuditPage(ProjectView):
             "live_url": reverse("project:audit_live", args=[grant.slug])
             + f"?{urlencode(query_without(request, 'cursor', 'event'))}",
             "forwarding_url": reverse("project:forwarding", args=[grant.slug]),
+            "report_url": reverse("project:access_report", args=[grant.slug]),
+            "reviews_url": reverse("project:audit_reviews", args=[grant.slug]),
             "seal": status_of(grant.account_id),
             "consistency_url": f"{log_url}/consistency",
             "verify_url": reverse("project:audit_verify", args=[grant.slug]),

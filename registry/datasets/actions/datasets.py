@@ -27,5 +27,5 @@ def create_dataset(grant: Grant, name: str, *, description: str = "", format: st
             "name": name
         }
         raise Conflict("dataset.exists", message, errors={"name": [message]}) from None
-    audit.record("dataset.create", dataset, detail={"format": format})
+    audit.record("dataset.create", dataset, detail={"format": format, "sensitivity": dataset.sensitivity})
     return dataset

@@ -8,7 +8,7 @@ from accounts import audit
 from accounts.errors import Conflict, Unprocessable
 from projects.doors import Grant
 from projects.permissions import Permission
-from registry.datasets.sensitivity import require_access
+from registry.datasets.sensitivity import GUARDED, require_access
 from registry.datasets.summaries import find_table
 from registry.models import DatasetVersion
 
@@ -28,7 +28,10 @@ def preview_table(grant: Grant, version: DatasetVersion, path: str = "") -> dict
             "dataset.profile_pending",
             _("“%(path)s” is still being looked through. Try again in a moment.") % {"path": table.file.path},
         )
-    audit.record("dataset.preview", version, detail={"path": table.file.path})
+    detail = {"path": table.file.path}
+    if version.dataset.sensitivity in GUARDED:
+        detail["sensitivity"] = version.dataset.sensitivity
+    audit.record("dataset.preview", version, detail=detail)
     return {
         "path": table.file.path,
         "rows": table.report.rows,

@@ -177,7 +177,14 @@ def _let(
     audit.record(
         "dataset.access_grant",
         dataset,
-        detail={"to": let.bearer, "days": days, "reason": reason, "grant": str(let.pk)},
+        detail={
+            "to": let.bearer,
+            "bearer": "role" if role else "person",
+            "days": days,
+            "until": let.expires_at.isoformat() if let.expires_at else None,
+            "reason": reason,
+            "grant": str(let.pk),
+        },
     )
     if user is not None and user.pk != grant.user_id:
         notify(
