@@ -16,9 +16,11 @@ from projects.access_report.state import (
     Given,
     Link,
     Member,
+    Robot,
     State,
     Token,
     Way,
+    holder_of,
 )
 
 Step = Callable[[State, AuditEvent], None]
@@ -108,8 +110,9 @@ def _let_ended(state: State, event: AuditEvent) -> None:
 
 def _token_made(state: State, event: AuditEvent) -> None:
     said = event.detail
+    holder = holder_of(str(said["robot"])) if "robot" in said else str(said.get("user", event.who))
     state.tokens[event.target_id] = Token(
-        str(said.get("user", event.who)),
+        holder,
         event.target_label,
         str(said.get("role", "")),
         list(said.get("scopes", ())),
@@ -119,6 +122,36 @@ def _token_made(state: State, event: AuditEvent) -> None:
 
 def _token_gone(state: State, event: AuditEvent) -> None:
     state.tokens.pop(event.target_id, None)
+
+
+def _robot_made(state: State, event: AuditEvent) -> None:
+    said = event.detail
+    state.robots[event.target_id] = Robot(
+        event.target_label, str(said.get("role", "")), _moment(said.get("until"))
+    )
+
+
+def _robot_known(state: State, event: AuditEvent) -> Robot:
+    return state.robots.setdefault(event.target_id, Robot(event.target_label, ""))
+
+
+def _robot_changed(state: State, event: AuditEvent) -> None:
+    robot, said = _robot_known(state, event), event.detail
+    if isinstance(role := said.get("role"), dict):
+        robot.role = str(role.get("to", robot.role))
+    if isinstance(until := said.get("until"), dict):
+        robot.until = _moment(until.get("to"))
+
+
+def _robot_stopped(state: State, event: AuditEvent) -> None:
+    _robot_known(state, event).disabled = event.action == "robot.disable"
+
+
+def _robot_gone(state: State, event: AuditEvent) -> None:
+    gone = state.robots.pop(event.target_id, None)
+    holder = gone.holder if gone else holder_of(event.target_label)
+    for pk in [pk for pk, token in state.tokens.items() if token.user == holder]:
+        del state.tokens[pk]
 
 
 def _credential_made(state: State, event: AuditEvent) -> None:
@@ -188,6 +221,13 @@ STEPS: dict[str, dict[str, Step]] = {
         "dataset.sensitivity": _dataset_level,
         "dataset.access_grant": _let,
         "dataset.access_end": _let_ended,
+    },
+    "robots": {
+        "robot.create": _robot_made,
+        "robot.change": _robot_changed,
+        "robot.disable": _robot_stopped,
+        "robot.enable": _robot_stopped,
+        "robot.delete": _robot_gone,
     },
     "tokens": {"token.create": _token_made, "token.revoke": _token_gone},
     "credentials": {

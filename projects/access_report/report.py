@@ -159,22 +159,27 @@ def _people(start: State, end: State) -> list[Row]:
 
 
 def reach(state: State) -> dict[str, Reach]:
-    """What each person could reach, by name. A suspended or closed account's doors are shut; what stood behind them is
-    told all the same.
+    """What each person and robot could reach, by name. A suspended or closed account's doors are shut; what stood
+    behind them is told all the same.
     """
-    found = {}
-    for member in state.members.values():
-        granted = {given.what for given in state.grants.values() if given.bearer == member.user}
-        own = state.permissions(member.role)
-        found[member.user] = Reach(
-            member.role,
-            member.until,
-            tuple(sorted(own | granted)),
-            tuple(sorted(granted - own)),
-            tuple(sorted(_guarded(state, member.user, member.role))),
-            tuple(sorted(token.name for token in state.tokens.values() if token.user == member.user)),
-        )
+    found = {one.user: _reach(state, one.user, one.role, one.until) for one in state.members.values()}
+    for robot in state.robots.values():
+        if not robot.disabled:
+            found[robot.holder] = _reach(state, robot.holder, robot.role, robot.until)
     return found
+
+
+def _reach(state: State, holder: str, role: str, until: datetime | None) -> Reach:
+    granted = {given.what for given in state.grants.values() if given.bearer == holder}
+    own = state.permissions(role)
+    return Reach(
+        role,
+        until,
+        tuple(sorted(own | granted)),
+        tuple(sorted(granted - own)),
+        tuple(sorted(_guarded(state, holder, role))),
+        tuple(sorted(token.name for token in state.tokens.values() if token.user == holder)),
+    )
 
 
 def _guarded(state: State, user: str, role: str) -> Iterator[str]:
@@ -197,6 +202,7 @@ def _standing(start: State, end: State) -> Iterator[Standing]:
     """Links, credentials, guarded datasets, custom roles and ways in, at the start and at the end."""
     parts: list[tuple[str, Any]] = [
         ("roles", lambda state: {name: ", ".join(sorted(held)) for name, held in state.roles.items()}),
+        ("robots", lambda state: _named(state.robots, lambda robot: robot.name, _robot)),
         ("data", lambda state: _named(state.datasets, lambda d: d.name, lambda d: d.level)),
         ("credentials", lambda state: _named(state.credentials, lambda c: c.name, _credential)),
         ("links", lambda state: _named(state.links, lambda link: link.label, _link)),
@@ -206,6 +212,10 @@ def _standing(start: State, end: State) -> Iterator[Standing]:
         before, after = named(start), named(end)
         for name in sorted({*before, *after}):
             yield Standing(kind, name, before.get(name, ""), after.get(name, ""))
+
+
+def _robot(robot: Any) -> str:
+    return f"{robot.role}, disabled" if robot.disabled else str(robot.role)
 
 
 def _credential(credential: Any) -> str:

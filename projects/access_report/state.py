@@ -47,8 +47,28 @@ class Dataset:
 
 
 @dataclass(slots=True)
+class Robot:
+    """A service identity; disabled, none of its tokens opens anything."""
+
+    name: str
+    role: str
+    until: datetime | None = None
+    disabled: bool = False
+
+    @property
+    def holder(self) -> str:
+        """How a report names it beside people, who may be called the same."""
+        return holder_of(self.name)
+
+
+def holder_of(robot: str) -> str:
+    """How a report names a robot."""
+    return f"robot {robot}"
+
+
+@dataclass(slots=True)
 class Token:
-    """A person's token."""
+    """A person's or a robot's token."""
 
     user: str
     name: str
@@ -91,6 +111,7 @@ class State:
 
     account: str = "active"
     members: dict[str, Member] = field(default_factory=dict)
+    robots: dict[str, Robot] = field(default_factory=dict)
     roles: dict[str, set[str]] = field(default_factory=dict)
     grants: dict[str, Given] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
@@ -109,6 +130,7 @@ class State:
         return State(
             self.account,
             live(self.members),
+            live(self.robots),
             {name: set(permissions) for name, permissions in self.roles.items()},
             live(self.grants),
             dict(self.datasets),

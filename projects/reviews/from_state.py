@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 from accounts.audit.rows import PLATFORM_LOG
 from accounts.models import AuditEvent, AuditVerification, PlatformRole, User
 from accounts.tenancy import platform_scope
-from projects.models import Membership, PermissionGrant, PlatformToken, Token
+from projects.models import Membership, PermissionGrant, PlatformToken, Robot, Token
 from projects.reviews.findings import SOON, Finding, Period
 
 # Whoever has no record for so long counts as dormant.
@@ -46,9 +46,28 @@ def leavers(period: Period) -> Iterator[Finding]:
     given = PermissionGrant.objects.filter(gone, ended_at=None, expires_at__gt=period.now)
     for row in given.select_related("user").order_by("user__username", "pk"):
         yield _leaver("grant", row, row.expires_at, period, row.permission)
+    yield from _robots(period)
     members = Membership.objects.filter(user__is_active=False).select_related("user")
     for member in members.order_by("user__username"):
         yield _leaver("membership", member, member.expires_at, period, member.role)
+
+
+def _robots(period: Period) -> Iterator[Finding]:
+    """Robots that work on while the person to ask about them has left."""
+    member = Membership.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=period.now), user_id=OuterRef("responsible_id")
+    )
+    rows = Robot.objects.filter(
+        Q(responsible__is_active=False) | ~Q(Exists(member)), deleted_at=None, disabled_at=None
+    )
+    for robot in rows.select_related("responsible").order_by("name"):
+        if robot.works:
+            user = robot.responsible
+            until = robot.expires_at.isoformat() if robot.expires_at else None
+            facts = {"what": "robot", "thing": robot.name, "active": user.is_active, "until": until}
+            yield Finding(
+                "leaver", f"robot:{robot.pk}", user.username, facts, True, {"thing": f"robot:{robot.pk}"}
+            )
 
 
 def platform_leavers(period: Period) -> Iterator[Finding]:

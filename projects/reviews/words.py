@@ -71,6 +71,7 @@ _WHAT = {
     "membership": gettext_lazy("role in the project"),
     "dataset": gettext_lazy("grant on the dataset"),
     "role": gettext_lazy("platform role"),
+    "robot": gettext_lazy("robot"),
 }
 _DONE = {
     "dataset.download": gettext_lazy("downloaded"),

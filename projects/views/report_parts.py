@@ -21,6 +21,7 @@ KINDS = {
     "roles": _("Roles"),
     "permissions": _("Permissions for a time"),
     "data": _("Datasets and grants on them"),
+    "robots": _("Robots"),
     "tokens": _("Tokens"),
     "credentials": _("Credentials"),
     "links": _("Links"),

@@ -15,11 +15,11 @@ from accounts import audit
 from accounts.models import AuditEvent, Credential, TrustLink
 from accounts.tenancy import platform_scope, scope
 from projects.access_report.report import make_report, reach
-from projects.access_report.state import GUARDED, State
+from projects.access_report.state import GUARDED, State, holder_of
 from projects.actions.access import record_end
 from projects.holdings import holding_of
 from projects.lookups import account_of_slug
-from projects.models import BreakGlass, CustomRole, Membership, PermissionGrant, Token
+from projects.models import BreakGlass, CustomRole, Membership, PermissionGrant, Robot, Token
 from registry.models import Dataset, DatasetGrant
 from tests.cast import Cast
 
@@ -112,6 +112,13 @@ def world(cast: Cast) -> World:
         first = do("post", "tokens", {"name": "nightly"}, client)
         do("post", "tokens", {"name": "laptop"}, client)
         do("delete", f"tokens/{(first.get('token_info') or first).get('id')}", client=client)
+    for name in ("poller", "loader", "gone"):
+        do("post", "robots", {"name": name, "role": "scientist"})
+        do("post", f"robots/{name}/tokens", {"name": f"{name}-1"})
+    poller = {"role": "viewer", "description": "", "responsible": "bob", "expires_at": later}
+    do("patch", "robots/poller", poller)
+    do("post", "robots/loader/disable", {"reason": "It loads too much."})
+    do("post", "robots/gone/end", {"reason": "Not needed."})
     for name in ("models", "scratch"):
         do("post", "credentials", {"name": name, "kind": "git", "secret": GIT})
     with scope(made.account_id):  # type: ignore[arg-type]
@@ -131,6 +138,10 @@ def world(cast: Cast) -> World:
     return made
 
 
+def _holder(token: Token) -> str:
+    return holder_of(token.robot.name) if token.robot else str(token.user.username)  # type: ignore[union-attr]
+
+
 def _tables(account_id: Any) -> dict[str, Any]:
     """What the tables say now, in the report's words."""
     now = timezone.now()
@@ -139,7 +150,8 @@ def _tables(account_id: Any) -> dict[str, Any]:
         members = Membership.objects.filter(live).select_related("user")
         grants = PermissionGrant.objects.filter(live, ended_at=None).select_related("user")
         lets = DatasetGrant.objects.filter(live, ended_at=None).select_related("user")
-        tokens = Token.objects.filter(revoked_at=None, expires_at__gt=now).select_related("user")
+        tokens = Token.objects.filter(revoked_at=None, expires_at__gt=now).select_related("user", "robot")
+        robots = Robot.objects.filter(live, deleted_at=None)
         return {
             "members": sorted((m.user.username, m.role, m.expires_at) for m in members),
             "roles": {role.name: set(role.permissions) for role in CustomRole.objects.all()},
@@ -148,7 +160,8 @@ def _tables(account_id: Any) -> dict[str, Any]:
             "dataset_grants": sorted(
                 (str(let.dataset_id), let.bearer, let.expires_at is None) for let in lets
             ),
-            "tokens": sorted((t.user.username, t.label, t.role, t.expires_at) for t in tokens),
+            "tokens": sorted((_holder(t), t.label, t.expires_at) for t in tokens),
+            "robots": sorted((r.name, r.role, r.disabled_at is not None) for r in robots),
             "credentials": sorted(Credential.objects.values_list("name", "kind", "number")),
             "links": sorted(
                 (str(pk), namespace, ends_at)
@@ -171,11 +184,14 @@ def _told(state: State) -> dict[str, Any]:
         "grants": sorted((g.bearer, g.what) for g in state.grants.values()),
         "datasets": sorted((d.name, d.level) for d in state.datasets.values()),
         "dataset_grants": sorted((g.what, g.bearer, g.until is None) for g in state.dataset_grants.values()),
-        "tokens": sorted((t.user, t.name, t.role, t.until) for t in state.tokens.values()),
+        "tokens": sorted((t.user, t.name, t.until) for t in state.tokens.values()),
+        "robots": sorted((r.name, r.role, r.disabled) for r in state.robots.values()),
         "credentials": sorted((c.name, c.kind, c.version) for c in state.credentials.values()),
         "links": sorted((pk, link.namespace, link.until) for pk, link in state.links.items()),
         "ways": sorted((way.who, way.reason) for way in state.ways.values()),
-        "reach": {name: set(one.permissions) for name, one in reach(state).items()},
+        "reach": {
+            name: set(one.permissions) for name, one in reach(state).items() if not name.startswith("robot ")
+        },
     }
 
 
@@ -218,7 +234,14 @@ def test_the_start_is_what_stood_before_the_first_day(world: World) -> None:
     assert today.complete
     document = world.alice.get(f"{world.base}/access-report").json()
     assert document["counts"] == today.counts
-    assert {row["person"] for row in document["people"]} == {"alice", "bob", "sam", "stella", "mia"}
+    assert {row["person"] for row in document["people"]} == {
+        "alice",
+        "bob",
+        "sam",
+        "stella",
+        "mia",
+        "robot poller",
+    }
     bob = next(row for row in document["people"] if row["person"] == "bob")
     assert (bob["start"], bob["end"]["role"], bob["end"]["granted"]) == (
         None,
