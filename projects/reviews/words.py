@@ -181,12 +181,16 @@ def _grant(about: str, facts: Facts) -> str:
     return text + (f" “{facts['reason']}”" if facts.get("reason") else "")
 
 
+# Ids, and what the sentence says anyway.
+_UNSAID = frozenset({"from", "to", "grant", "bearer", "break_glass", "user"})
+
+
 def _each(about: str, facts: Facts) -> str:
     detail = facts["detail"]
     shown = [
         f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
         for name, value in detail.items()
-        if name not in ("from", "to", "terms") and value not in (None, "", [], {})
+        if name not in _UNSAID and value not in (None, "", [], {}) and not isinstance(value, dict)
     ]
     if "from" in detail and "to" in detail:
         shown.insert(0, f"{detail['from']} → {detail['to']}")

@@ -30,6 +30,7 @@ KINDS = {
 }
 assert set(KINDS) == set(STEPS)
 CHANGES = {"came": _("came"), "left": _("left"), "changed": _("changed"), "same": _("as before")}
+_IDS = frozenset({"grant", "break_glass"})
 # A page shows the newest of the changes; the files hold them all.
 SHOWN = 300
 # From so many days on the chart counts by the month.
@@ -107,7 +108,7 @@ def _change(event: AuditEvent) -> dict[str, Any]:
     facts = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else value
         for name, value in facts_of(event).items()
-        if value not in (None, "", [], {}) and not isinstance(value, dict)
+        if name not in _IDS and value not in (None, "", [], {}) and not isinstance(value, dict)
     }
     return {
         "event": event,
@@ -122,7 +123,7 @@ def report_context(request: HttpRequest, account_id: Any, api: str) -> dict[str,
     form = PeriodForm(request.GET or None)
     days = form.cleaned_data if form.is_bound and form.is_valid() else {}
     report = make_report(account_id, days.get("since"), days.get("until"))
-    if not form.is_bound:
+    if not form.is_bound or form.is_valid():
         form = PeriodForm(initial={"since": report.first, "until": report.last})
     record_report(report)
     query = urlencode({"from": report.first, "to": report.last})
