@@ -7,6 +7,7 @@ from portal.api.audit_events import PlatformAuditHistoryViewSet, PlatformAuditVi
 from portal.api.audit_log import PlatformAuditLogViewSet
 from portal.api.audit_reviews import AuditReviewViewSet
 from portal.api.break_glass import PlatformBreakGlassViewSet
+from portal.api.key_destruction import KeyDestructionViewSet
 from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
 from portal.api.platform import AccountViewSet, SystemViewSet
 
@@ -121,6 +122,31 @@ urlpatterns = [
     ),
     path("platform/keys", KeysViewSet.as_view({"get": "retrieve"}), name="platform_keys"),
     path("platform/keys/accounts", AccountKeysViewSet.as_view({"get": "list"}), name="platform_account_keys"),
+    path(
+        "platform/keys/accounts/<uuid:pk>/destruction",
+        KeyDestructionViewSet.as_view({"post": "ask"}),
+        name="platform_key_destruction_ask",
+    ),
+    path(
+        "platform/keys/destructions",
+        KeyDestructionViewSet.as_view({"get": "list"}),
+        name="platform_key_destructions",
+    ),
+    path(
+        "platform/keys/destructions/<uuid:pk>",
+        KeyDestructionViewSet.as_view({"get": "retrieve"}),
+        name="platform_key_destruction",
+    ),
+    path(
+        "platform/keys/destructions/<uuid:pk>/approve",
+        KeyDestructionViewSet.as_view({"post": "approve"}),
+        name="platform_key_destruction_approve",
+    ),
+    path(
+        "platform/keys/destructions/<uuid:pk>/reject",
+        KeyDestructionViewSet.as_view({"post": "reject"}),
+        name="platform_key_destruction_reject",
+    ),
     path(
         "platform/keys/rotations",
         KeyRotationViewSet.as_view({"get": "list", "post": "create"}),

@@ -23,6 +23,7 @@ urlpatterns = [
     path("platform/accounts/", platform.AccountsPage.as_view(), name="platform_accounts"),
     path("platform/break-glass/", break_glass.BreakGlassPage.as_view(), name="platform_break_glass"),
     path("platform/keys/", keys.KeysPage.as_view(), name="platform_keys"),
+    path("platform/keys/accounts/<uuid:pk>/", keys.AccountKeyPage.as_view(), name="platform_account_key"),
     path("platform/accounts/<uuid:pk>/", platform.AccountPage.as_view(), name="platform_account"),
     path("platform/system/", platform.SystemPage.as_view(), name="platform_system"),
     path("audit-room/", audit_room.AuditRoom.as_view(), name="audit_room"),

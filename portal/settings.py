@@ -326,6 +326,7 @@ SPECTACULAR_SETTINGS = {
         "PlatformRoleEnum": "accounts.models.user.PlatformRole",
         "KeyStateEnum": "accounts.models.key.KeyState",
         "KeyRotationKindEnum": "accounts.models.key.KeyRotation.Kind",
+        "KeyDestructionStateEnum": "accounts.models.key.KeyDestruction.State",
         "KeyRotationStateEnum": "accounts.models.key.KeyRotation.State",
         "RobotStateEnum": "projects.models.robot.RobotState",
         "ApprovalStateEnum": "projects.models.access.ApprovalRequest.State",

@@ -72,6 +72,8 @@ STATES: dict[str, Look] = {
     "disabled": Look(_("Disabled"), "warn", "pause-circle"),
     "stopped": Look(_("Stopped"), "idle", "pause-circle"),
     "expired": Look(_("Expired"), "idle", "hourglass"),
+    "retired": Look(_("Retired"), "idle", "hourglass-split"),
+    "destroyed": Look(_("Destroyed"), "idle", "slash-circle"),
     "revoked": Look(_("Revoked"), "idle", "ban"),
     "closing": Look(_("Closing"), "warn", _TURNING, busy=True),
     "closed": Look(_("Closed"), "idle", "lock"),

@@ -52,6 +52,11 @@ _within = [
     path("robots/<str:name>/enable", RobotViewSet.as_view({"post": "enable"}), name="robot_enable"),
     path("robots/<str:name>/end", RobotViewSet.as_view({"post": "end"}), name="robot_end"),
     path("protection-key", ProtectionKeyViewSet.as_view({"get": "retrieve"}), name="protection_key"),
+    path(
+        "protection-key/rotate",
+        ProtectionKeyViewSet.as_view({"post": "rotate"}),
+        name="protection_key_rotate",
+    ),
     path("credentials", CredentialViewSet.as_view({"get": "list", "post": "create"}), name="credentials"),
     path(
         "credentials/<uuid:pk>",

@@ -19,6 +19,7 @@ class ProjectsConfig(AppConfig):
             notifications,
             operations,
         )
+        from projects.actions import account_key, key_destruction
         from projects.actions.group_roles import give_roles
         from projects.actions.lifecycle import CLOSE
         from projects.actions.platform_tokens import end_platform_tokens
@@ -46,6 +47,15 @@ class ProjectsConfig(AppConfig):
         register_end("platform_tokens", end_platform_tokens)
         operations.register(CLOSE, disposal.advance, label=_("Closing of an account"), unattended=True)
         register_dependants(webhooks)
+        operations.register(
+            account_key.ROTATE, account_key.advance, label=_("Rotation of the protection key")
+        )
+        operations.register(
+            key_destruction.SHRED,
+            key_destruction.advance,
+            label=_("Destruction of a protection key"),
+            unattended=True,
+        )
         kinds.register()
         gatherers.register()
         register_dependants(links)

@@ -20,6 +20,7 @@ MEANINGS: dict[str, "_StrPromise"] = {
     P.CREDENTIAL_READ: _("See which credentials there are, never their secrets"),
     P.CREDENTIAL_MANAGE: _("Add, replace and forget credentials"),
     P.CREDENTIAL_REVEAL: _("Read a credential's secret, with a reason, on record"),
+    P.KEY_ROTATE: _("Give the account a new version of its protection key"),
     P.LINK_READ: _("See links to other accounts"),
     P.LINK_MANAGE: _("Offer, approve and revoke links to other accounts"),
     P.AUDIT_READ: _("Read the project's audit log"),

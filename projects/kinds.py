@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from projects import approvals, notifications
-from projects.actions import access, break_glass, links, robots
+from projects.actions import access, break_glass, key_destruction, links, robots
 from projects.permissions import Permission
 
 
@@ -14,6 +14,7 @@ def register() -> None:
     notifications.register_notice(access.GRANTED, _("Permissions granted to me"))
     notifications.register_notice(break_glass.ENTERED, _("Break-glass"))
     notifications.register_notice(break_glass.ENDED, _("End of break-glass"))
+    notifications.register_notice(key_destruction.NOTICE, _("Destruction of protection keys"))
     notifications.register_notice(robots.LEFT, _("Robots without a responsible person"))
     approvals.register_kind(
         access.KIND,

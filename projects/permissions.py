@@ -32,6 +32,7 @@ class Permission(StrEnum):
     CREDENTIAL_READ = "credential.read"
     CREDENTIAL_MANAGE = "credential.manage"
     CREDENTIAL_REVEAL = "credential.reveal"
+    KEY_ROTATE = "key.rotate"
     LINK_READ = "link.read"
     LINK_MANAGE = "link.manage"
     AUDIT_READ = "audit.read"

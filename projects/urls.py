@@ -5,6 +5,7 @@ from django.urls import include, path
 from projects.views import (
     access_report,
     account,
+    account_key,
     activity,
     approvals,
     audit,
@@ -56,6 +57,7 @@ _within = [
     path("settings/break-glass/<uuid:pk>/", permissions.BreakGlassEnd.as_view(), name="break_glass_end"),
     path("settings/webhooks/", notifications.WebhooksPage.as_view(), name="webhooks"),
     path("settings/webhooks/<uuid:pk>/", notifications.WebhookPage.as_view(), name="webhook"),
+    path("settings/account/key/", account_key.AccountKeyPage.as_view(), name="account_key"),
     path("settings/account/", account.AccountPage.as_view(), name="account"),
     path(
         "settings/account/credentials/new/<slug:kind>/",

@@ -14,7 +14,7 @@ from accounts.models.credential import Credential, CredentialTest
 from accounts.models.disposal import Disposal
 from accounts.models.factor import Factor, RecoveryCode
 from accounts.models.identity import ExternalIdentity
-from accounts.models.key import AccountKey, KeyRotation, KeyState, PlatformKey
+from accounts.models.key import AccountKey, KeyDestruction, KeyRotation, KeyState, PlatformKey
 from accounts.models.link import TrustLink
 from accounts.models.session import KnownDevice, Session, Throttle
 from accounts.models.user import Language, PlatformRole, Theme, User
@@ -34,6 +34,7 @@ __all__ = [
     "Disposal",
     "ExternalIdentity",
     "Factor",
+    "KeyDestruction",
     "KeyRotation",
     "KeyState",
     "KnownDevice",

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.crypto import SealError
 from accounts.errors import Conflict, Invalid
-from accounts.models import KeyRotation, KeyState, PlatformKey
+from accounts.models import Account, KeyRotation, KeyState, PlatformKey
 from accounts.rotation.accounts import rewrap_account, rotate_key
 from accounts.rotation.census import count_values
 from accounts.rotation.destroy import GRACE, destroy_unused
@@ -100,6 +100,8 @@ def _root(rotation: KeyRotation, deadline: float) -> None:
     if not rotation.total:
         _note(rotation, total=max(remaining, 1))
     result = rewrap_roots(deadline=deadline)
+    if result.rewrapped:
+        _log(rotation, "roots", "", result.rewrapped)
     left = remaining_roots()
     _note(rotation, done=max(rotation.total - left, 0), rewrapped=F("rewrapped") + result.rewrapped)
     if result.finished:
@@ -123,17 +125,23 @@ def _accounts(rotation: KeyRotation, deadline: float, grace: timedelta) -> None:
 
 
 def _one(rotation: KeyRotation, account_id: UUID | None, deadline: float, grace: timedelta) -> bool:
+    name = _name(account_id)
     try:
-        rotate_key(account_id, since=rotation.created_at, reason=rotation.reason)
+        version = rotate_key(account_id, since=rotation.created_at, reason=rotation.reason)
+        _log(rotation, "version", name, version)
         result = rewrap_account(account_id, deadline=deadline)
     except SealError:
         # Its key was destroyed meanwhile, or does not open: nothing of it can be rotated.
+        _log(rotation, "unopened", name, 0)
         _note(rotation, done=F("done") + 1, after=account_id or rotation.after, unopened=F("unopened") + 1)
         return True
     _note(rotation, rewrapped=F("rewrapped") + result.rewrapped)
+    if result.rewrapped:
+        _log(rotation, "rewrapped", name, result.rewrapped)
     if not result.finished:
         return False
-    destroy_unused(account_id, grace=grace)
+    for old in destroy_unused(account_id, grace=grace):
+        _log(rotation, "destroyed", name, old)
     count_values(account_id)
     _note(
         rotation,
@@ -142,6 +150,19 @@ def _one(rotation: KeyRotation, account_id: UUID | None, deadline: float, grace:
         unopened=F("unopened") + result.unopened,
     )
     return time.monotonic() <= deadline
+
+
+def _name(account_id: UUID | None) -> str:
+    names = Account.objects.get_queryset().unscoped().filter(pk=account_id).values_list("name", flat=True)
+    return (names.first() or "") if account_id is not None else ""
+
+
+def _log(rotation: KeyRotation, what: str, of: str, count: int) -> None:
+    """Add a line; which version seals is said once, though each slice of a rotation begins with it."""
+    if what == "version" and any(line[1:] == [what, of, count] for line in rotation.log):
+        return
+    line = [timezone.now().isoformat(timespec="seconds"), what, of, count]
+    _note(rotation, log=[*rotation.log, line][-KeyRotation.LONGEST_LOG :])
 
 
 def _note(rotation: KeyRotation, **values: Any) -> None:

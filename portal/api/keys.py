@@ -56,8 +56,14 @@ class KeyRotationSerializer(serializers.Serializer[Any]):
     rewrapped = serializers.IntegerField(help_text="Keys that were wrapped anew so far.")
     unopened = serializers.IntegerField(help_text="What opened under no key, and was left.")
     error = serializers.CharField()
+    stage = serializers.CharField(help_text="What was done last.")
+    log = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_log(self, rotation: KeyRotation) -> list[str]:
+        """The latest lines of what was done."""
+        return [f"{at.isoformat() if at else ''} {text}" for at, text in rotation.lines]
 
 
 class RootKeySerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts import audit
-from accounts.models import AuditEvent, KeyRotation
+from accounts.models import AuditEvent, KeyDestruction, KeyRotation
 from projects.actions.platform_tokens import make_platform_token
 from projects.models import Project
 from tests.access_matrix.registry import arguments
@@ -60,3 +60,25 @@ def rotation(cast: Cast, project: Project) -> dict[str, Any]:
         kind="accounts", state="succeeded", actor_kind="user", actor_label="root"
     )
     return {"pk": ended.pk}
+
+
+@arguments("/platform/keys/accounts/<uuid:pk>/")
+@arguments(f"{PLATFORM}keys/accounts/<uuid:pk>/destruction", body={"confirm": "x", "reason": "over"})
+def key(cast: Cast, project: Project) -> dict[str, Any]:
+    return {"pk": project.pk}
+
+
+@arguments(f"{PLATFORM}keys/destructions/<uuid:pk>", f"{PLATFORM}keys/destructions/<uuid:pk>/reject", body={})
+@arguments(f"{PLATFORM}keys/destructions/<uuid:pk>/approve", body={"confirm": "x"})
+def destruction(cast: Cast, project: Project) -> dict[str, Any]:
+    KeyDestruction.objects.filter(account_id=project.pk).delete()
+    asked = KeyDestruction(
+        account_id=project.pk,
+        account_name=project.name,
+        slug=project.slug,
+        reason="over",
+        asked_by_id=cast.alice.pk,
+        asked_by_label="alice",
+    )
+    asked.save(force_insert=True)
+    return {"pk": asked.pk}
