@@ -7,7 +7,7 @@ import accounts.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0014_web_changes_no_keys"),
+        ("accounts", "0015_audit_checkpoint_sizes"),
     ]
 
     operations = [
