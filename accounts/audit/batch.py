@@ -246,7 +246,7 @@ def record_read(
             "ip": context.ip[:45],
             "user_agent": context.user_agent[:255].replace("\x00", ""),
             "request_id": context.request_id[:64],
-            "detail": detail or {"path": shown},
+            "detail": actor.told(detail or {"path": shown}),
         }
     )
     context.recorded += 1

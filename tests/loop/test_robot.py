@@ -64,6 +64,14 @@ def test_a_robot_trains_and_logs_until_it_is_disabled(portal: Portal, team: Team
     done = log_with_mlflow(url, token)
     assert done.returncode == 0, done.stderr
     assert robot.get(f"runs/{done.stdout.split()[-1]}")["status"] == "FINISHED"
+    robot.get("datasets")
+    read = (
+        "SELECT DISTINCT actor_label, detail->>'token' FROM accounts_auditevent WHERE action = 'dataset.read'"
+    )
+    by_robot = [told for who, told in portal.query(f"{read} AND actor_kind = 'robot'") if who == "ci-train"]
+    assert [told.partition(" (…")[0] for told in by_robot] == ["gitlab"], (
+        "each read says by which of its tokens"
+    )
     team.owner.post("robots/ci-train/disable", {"reason": "the end of the test"})
     with pytest.raises(Refused) as refused:
         robot.get("datasets")
