@@ -75,6 +75,8 @@ STATES: dict[str, Look] = {
     "retired": Look(_("Retired"), "idle", "hourglass-split"),
     "destroyed": Look(_("Destroyed"), "idle", "slash-circle"),
     "revoked": Look(_("Revoked"), "idle", "ban"),
+    "deleting": Look(_("Deleting"), "warn", _TURNING, busy=True),
+    "deleted": Look(_("Deleted"), "idle", "trash3"),
     "closing": Look(_("Closing"), "warn", _TURNING, busy=True),
     "closed": Look(_("Closed"), "idle", "lock"),
     "shredded": Look(_("Shredded"), "idle", "slash-circle"),

@@ -8,6 +8,7 @@ which is why they go last, together with the proof. The audit log, the names and
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,9 +116,11 @@ def _destroy_rows(work: Work) -> dict[str, Any]:
     return counted
 
 
-def proof_of(account: Account, slug: str, done: dict[str, Any], *, by: str, reason: str, kept: int) -> str:
-    """The text that is signed: what was destroyed, what stays, and what nobody here can reach."""
-    document = {
+def proof_of(
+    account: Account, slug: str, done: dict[str, Any], *, by: str, reason: str, kept: int
+) -> dict[str, Any]:
+    """What is signed: what was destroyed, what stays, and what nobody here can reach."""
+    return {
         "format": "mlops-portal-disposal-1",
         "deployment": settings.DEPLOYMENT_ID,
         "account": {"id": str(account.pk), "name": account.name, "kind": account.kind, "project": slug},
@@ -135,7 +138,28 @@ def proof_of(account: Account, slug: str, done: dict[str, Any], *, by: str, reas
             "in them."
         ),
     }
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A document as it was signed: `body` is its text, `signature` is Ed25519 in hex by the audit log's `key`."""
+
+    body: str
+    sha256: str
+    key: str
+    signature: str
+
+
+def signed(document: dict[str, Any]) -> Signed:
+    """Sign a statement of what was destroyed, with the key that signs the audit log's checkpoints."""
+    body = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1)
+    key = signing_key()
+    return Signed(
+        body,
+        hashlib.sha256(body.encode()).hexdigest(),
+        key.fingerprint,
+        key.sign(body.encode()).hex(),
+    )
 
 
 def _prove(work: Work, done: dict[str, Any]) -> dict[str, Any]:
@@ -146,24 +170,23 @@ def _prove(work: Work, done: dict[str, Any]) -> dict[str, Any]:
             keys = _destroy_keys(work)
             who = work.operation.who
             kept = AuditEvent.objects.filter(account_id=work.account_id).count()
-            body = proof_of(
-                account,
-                work.payload["slug"],
-                {**done, "keys": keys},
-                by=who,
-                reason=work.payload["reason"],
-                kept=kept,
+            proof = signed(
+                proof_of(
+                    account,
+                    work.payload["slug"],
+                    {**done, "keys": keys},
+                    by=who,
+                    reason=work.payload["reason"],
+                    kept=kept,
+                )
             )
-            key = signing_key()
-            digest = hashlib.sha256(body.encode()).hexdigest()
-            signature = key.sign(body.encode()).hex()
-            found = Disposal(body=body, sha256=digest, key=key.fingerprint, signature=signature)
+            found = Disposal(body=proof.body, sha256=proof.sha256, key=proof.key, signature=proof.signature)
             found.save(force_insert=True)
             Account.objects.filter(pk=work.account_id, state=Account.State.CLOSING).update(
                 state=Account.State.CLOSED, lending_digest=None
             )
-            audit.record("account.closed", account, detail={"proof_sha256": digest, "key": key.fingerprint})
+            audit.record("account.closed", account, detail={"proof_sha256": proof.sha256, "key": proof.key})
     return {"proof": found.sha256}
 
 
-__all__ = ["KEPT", "advance", "proof_of"]
+__all__ = ["KEPT", "Signed", "advance", "proof_of", "signed"]

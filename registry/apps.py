@@ -12,6 +12,7 @@ class RegistryConfig(AppConfig):
         from projects.reviews.findings import register_findings
         from registry import kinds
         from registry.datasets.actions.versions import PROFILE
+        from registry.datasets.deletion import asking, destroying
         from registry.datasets.operations import profile_version
         from registry.datasets.reviews import dataset_grants
         from registry.endpoints import actions, deploy
@@ -23,6 +24,10 @@ class RegistryConfig(AppConfig):
 
         register_column("registry.Blob", "wrapped_key", field="content", blob=True)
         operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
+        # Once begun it is finished, whoever asked has left meanwhile.
+        operations.register(
+            asking.KIND, destroying.advance, label=_("Deletion of a dataset"), unattended=True
+        )
         operations.register(
             launch.KIND, run.advance, retry=launch.retry_operation, ended=ending.ended, label=_("Training")
         )

@@ -6,6 +6,7 @@ from projects import approvals, notifications
 from projects.permissions import Permission
 from projects.reach import register_given_to_role, register_reach
 from registry.datasets.actions import sensitivity
+from registry.datasets.deletion import asking
 from registry.datasets.reach import datasets_of, given_to_role
 from registry.promotions import actions as promotions
 from registry.promotions import move, protecting
@@ -46,4 +47,11 @@ def register() -> None:
         permission=Permission.APPROVAL_DECIDE,
         on_approve=protecting.unprotected,
         evidence=protecting.unprotect_evidence,
+    )
+    approvals.register_kind(
+        asking.KIND,
+        _("Deletion of data"),
+        permission=Permission.APPROVAL_DECIDE,
+        on_approve=asking.approved,
+        evidence=asking.evidence,
     )

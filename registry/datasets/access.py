@@ -9,6 +9,7 @@ from accounts import audit
 from accounts.errors import Forbidden, NotFound
 from accounts.tenancy import require_account, scope
 from registry.blobs import read_range
+from registry.datasets.deletion.tombstone import require_there
 from registry.datasets.sensitivity import person_may_have
 from registry.models import Blob, DatasetFile, DatasetVersion
 
@@ -20,12 +21,14 @@ def open_for_job(
 
     Call it in the account's scope, with somebody acting; the record is written by the call itself, in that
     transaction. Iterating needs no scope: each file's key is opened in a short one of its own. The person who launched
-    must still be allowed to have the data. Raises `Forbidden`, and `NotFound` where no such sealed version is in scope.
+    must still be allowed to have the data. Raises `Forbidden`, `NotFound` where no such sealed version is in scope, and
+    `Gone` where it is deleted: before the first file, or, while iterating, before the next one.
     """
     account_id = require_account()
-    sealed = DatasetVersion.objects.select_related("dataset").filter(state=DatasetVersion.State.READY)
-    version = sealed.filter(pk=version_id).first()
-    if version is None:
+    version = DatasetVersion.objects.select_related("dataset").filter(pk=version_id).first()
+    if version is not None:
+        require_there(version)
+    if version is None or version.is_open:
         raise NotFound(
             "dataset.version_not_found", _("The dataset version that this job reads is not in this project.")
         )
@@ -47,11 +50,14 @@ def open_for_job(
             "sensitivity": version.dataset.sensitivity,
         },
     )
-    return _files(account_id, files)
+    return _files(account_id, version_id, files)
 
 
-def _files(account_id: UUID, files: list[tuple[str, UUID]]) -> Iterator[tuple[str, Iterator[bytes]]]:
+def _files(
+    account_id: UUID, version_id: UUID, files: list[tuple[str, UUID]]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
     for path, blob_id in files:
         with scope(account_id):
+            require_there(DatasetVersion.objects.select_related("dataset").get(pk=version_id))
             pieces = read_range(Blob.objects.get(pk=blob_id))
         yield path, pieces

@@ -54,7 +54,7 @@ class DatasetViewSet(ProjectViewSet):
 
     def list(self, request: Request) -> Response:
         """List the datasets, the newest first, each with its newest sealed version."""
-        rows = visible(self.grant, Dataset.objects.all())
+        rows = visible(self.grant, Dataset.objects.filter(deleted_at=None))
         if search := self.query.get("search", ""):
             rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
         page = with_latest(self.paginate_queryset(rows) or [])
@@ -68,7 +68,8 @@ class DatasetViewSet(ProjectViewSet):
 
     def retrieve(self, request: Request, name: str) -> Response:
         """Describe a dataset and its newest sealed version."""
-        return Response(DatasetSerializer(with_latest([find_dataset(self.grant, name)])[0]).data)
+        found = find_dataset(self.grant, name, deleted=True)
+        return Response(DatasetSerializer(with_latest([found])[0]).data)
 
 
 class DatasetVersionViewSet(ProjectViewSet):
@@ -104,7 +105,8 @@ class DatasetVersionViewSet(ProjectViewSet):
 
     def list(self, request: Request, name: str) -> Response:
         """List a dataset's versions, the newest first."""
-        rows = DatasetVersion.objects.filter(dataset=find_dataset(self.grant, name)).select_related("dataset")
+        dataset = find_dataset(self.grant, name, deleted=True)
+        rows = DatasetVersion.objects.filter(dataset=dataset).select_related("dataset")
         page = with_shape(self.paginate_queryset(rows) or [])
         return self.get_paginated_response(DatasetVersionSerializer(page, many=True).data)
 
@@ -116,13 +118,12 @@ class DatasetVersionViewSet(ProjectViewSet):
         return Response(DatasetVersionSerializer(version).data, status=201)
 
     def retrieve(self, request: Request, name: str, number: str) -> Response:
-        """Describe a version."""
-        return Response(
-            DatasetVersionSerializer(with_shape([find_version(self.grant, name, int(number))])[0]).data
-        )
+        """Describe a version; of a deleted one, what is left to say."""
+        found = find_version(self.grant, name, int(number), deleted=True)
+        return Response(DatasetVersionSerializer(with_shape([found])[0]).data)
 
     def destroy(self, request: Request, name: str, number: str) -> Response:
-        """Drop an open version with everything uploaded into it. Sealed versions are kept: 409."""
+        """Drop an open version with everything uploaded into it. A sealed one is a 409: see its `deletion`."""
         actions.delete_open_version(self.grant, find_version(self.grant, name, int(number), lock=True))
         return Response(status=204)
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import NotFound
 from projects.doors import Grant
+from registry.datasets.deletion.tombstone import require_dataset, require_there
 from registry.datasets.names import is_name, printable
 from registry.datasets.sensitivity import names_version, visible
 from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
@@ -13,10 +14,10 @@ from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
 _MOST_VERSIONS = 2**31 - 1
 
 
-def find_dataset(grant: Grant, name: str, *, lock: bool = False) -> Dataset:
+def find_dataset(grant: Grant, name: str, *, lock: bool = False, deleted: bool = False) -> Dataset:
     """Return a dataset that somebody may know of, by name; `lock` holds its row until the transaction ends.
 
-    Raises `NotFound`, also for a restricted one that nobody let them at.
+    Raises `NotFound`, also for a restricted one that nobody let them at; `Gone` for a deleted one unless those will do.
     """
     rows = Dataset.objects.select_for_update() if lock else Dataset.objects.get_queryset()
     found: Dataset | None = visible(grant, rows).filter(name=name).first() if is_name(name) else None
@@ -25,11 +26,15 @@ def find_dataset(grant: Grant, name: str, *, lock: bool = False) -> Dataset:
             "dataset.not_found",
             _("There is no dataset “%(name)s” in this project.") % {"name": printable(name)},
         )
+    if not deleted:
+        require_dataset(found)
     return found
 
 
-def find_version(grant: Grant, name: str, number: int, *, lock: bool = False) -> DatasetVersion:
-    """Return a version by its dataset's name and its number. Raises `NotFound`, as `find_dataset` does."""
+def find_version(
+    grant: Grant, name: str, number: int, *, lock: bool = False, deleted: bool = False
+) -> DatasetVersion:
+    """Return a version by its dataset's name and its number. Raises `NotFound` and `Gone`, as `find_dataset` does."""
     rows = DatasetVersion.objects.select_related("dataset")
     if lock:
         rows = rows.select_for_update(of=("self",))
@@ -43,6 +48,8 @@ def find_version(grant: Grant, name: str, number: int, *, lock: bool = False) ->
             _("There is no version %(number)s of a dataset “%(name)s” in this project.")
             % {"name": printable(name), "number": number},
         )
+    if not deleted:
+        require_there(found)
     return found
 
 

@@ -22,7 +22,7 @@ def datasets_of(viewer: Grant, user_id: UUID, role: str, permissions: frozenset[
     downloads = Permission.DATASET_DOWNLOAD in permissions
     return [
         _thing(dataset, named.get(dataset.pk), downloads)
-        for dataset in visible(viewer, Dataset.objects.order_by("name"))[:MOST]
+        for dataset in visible(viewer, Dataset.objects.filter(deleted_at=None).order_by("name"))[:MOST]
     ]
 
 

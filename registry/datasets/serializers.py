@@ -75,6 +75,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "sensitivity",
             "created_by_label",
             "created_at",
+            "deleted_at",
             "latest",
         )
         read_only_fields = fields

@@ -18,13 +18,14 @@ from projects.permissions import Permission
 from projects.views.common import attempt, attempt_or_say, page_of
 from registry.datasets import actions
 from registry.datasets.addresses import dataset_api, file_api, upload_api, version_api
+from registry.datasets.deletion.tombstone import deletion_of
 from registry.datasets.find import find_dataset, find_upload, find_version
 from registry.datasets.forms import DatasetForm, UploadForm
 from registry.datasets.sensitivity import GUARDED, may_have, visible
 from registry.datasets.summaries import find_table, tables_of, with_latest, with_shape
 from registry.datasets.usage import snippets, upload_command
 from registry.datasets.words import last_reads, with_words
-from registry.models import Dataset, DatasetFile, DatasetUpload, DatasetVersion
+from registry.models import Dataset, DatasetDeletion, DatasetFile, DatasetUpload, DatasetVersion
 
 FILES_SHOWN = 100
 VERSIONS_SHOWN = 30
@@ -51,7 +52,7 @@ class DatasetList(ProjectView):
 
     def get(self, request: HttpRequest, grant: Grant) -> HttpResponse:
         rows, search = (
-            visible(grant, Dataset.objects.all()),
+            visible(grant, Dataset.objects.filter(deleted_at=None)),
             request.GET.get("search", "")[:100].replace("\x00", ""),
         )
         if search:
@@ -60,6 +61,7 @@ class DatasetList(ProjectView):
         context["rows"] = with_latest(context["rows"])
         context |= {
             "search": search,
+            "deletions": DatasetDeletion.objects.exists(),
             "api_url": dataset_api(grant.slug),
             "first_command": upload_command(f"{dataset_api(grant.slug)}/wafers"),
         }
@@ -101,7 +103,7 @@ class DatasetPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_READ}
 
     def get(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
-        dataset = find_dataset(grant, name)
+        dataset = find_dataset(grant, name, deleted=True)
         newest = DatasetVersion.objects.filter(dataset=dataset).select_related("dataset").order_by("-number")
         versions = with_shape(newest[:VERSIONS_SHOWN])
         asked = request.GET.get("version", "")
@@ -114,7 +116,9 @@ class DatasetPage(ProjectView):
             "first_command": upload_command(dataset_api(grant.slug, name)),
             "reads": self._reads(versions, grant),
         }
-        if version is not None:
+        if version is not None and version.is_gone:
+            context |= {"deletion": deletion_of(version), "allowed": True}
+        elif version is not None:
             context |= self._content(request, grant, version)
         return self.page(request, "registry/datasets/dataset.html", context)
 
@@ -125,8 +129,9 @@ class DatasetPage(ProjectView):
         if asked.isdecimal():
             number = int(asked)
             found = next((each for each in versions if each.number == number), None)
-            return found or with_shape([find_version(grant, name, number)])[0]
-        return next((each for each in versions if not each.is_open), None)
+            return found or with_shape([find_version(grant, name, number, deleted=True)])[0]
+        sealed = [each for each in versions if not each.is_open]
+        return next((each for each in sealed if not each.is_gone), sealed[0] if sealed else None)
 
     def _content(self, request: HttpRequest, grant: Grant, version: DatasetVersion) -> dict[str, Any]:
         files = list(DatasetFile.objects.filter(version=version).order_by("path")[:FILES_SHOWN])
@@ -181,7 +186,7 @@ class VersionPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": Permission.DATASET_WRITE, "post": Permission.DATASET_WRITE}
 
     def get(self, request: HttpRequest, grant: Grant, name: str, number: int) -> HttpResponse:
-        version = find_version(grant, name, number)
+        version = find_version(grant, name, number, deleted=True)
         if not version.is_open:
             return HttpResponseRedirect(dataset_url(grant.slug, name, number))
         files = DatasetFile.objects.filter(version=version).order_by("path")

@@ -29,7 +29,7 @@ class SeenViewSet(ProjectViewSet):
         responses=SeenSerializer,
     )
     def retrieve(self, request: Request, name: str, number: int) -> Response:
-        seen = who_has_seen(self.grant, find_version(self.grant, name, number))
+        seen = who_has_seen(self.grant, find_version(self.grant, name, number, deleted=True))
         return Response(SeenSerializer(seen).data)
 
     @documented(
@@ -38,5 +38,5 @@ class SeenViewSet(ProjectViewSet):
         responses=AuditEventSerializer(many=True),
     )
     def events(self, request: Request, name: str, number: int) -> Response:
-        seen = who_has_seen(self.grant, find_version(self.grant, name, number))
+        seen = who_has_seen(self.grant, find_version(self.grant, name, number, deleted=True))
         return self.listed(seen.reads, AuditEventSerializer)

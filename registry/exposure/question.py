@@ -38,7 +38,7 @@ def version_by_id(grant: Grant, pk: UUID) -> DatasetVersion:
         raise NotFound(
             "dataset.version_not_found", _("There is no such version of a dataset in this project.")
         )
-    return find_version(grant, found.dataset.name, found.number)
+    return find_version(grant, found.dataset.name, found.number, deleted=True)
 
 
 def who_has_seen(grant: Grant, version: DatasetVersion) -> Exposure:

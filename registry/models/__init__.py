@@ -2,6 +2,7 @@
 
 from registry.models.blob import Blob
 from registry.models.dataset import Dataset, DatasetFile, DatasetUpload, DatasetVersion, FileProfile
+from registry.models.deletion import DatasetDeletion
 from registry.models.endpoint import Endpoint, Revision
 from registry.models.promotion import Promotion, ProtectedAlias
 from registry.models.sensitivity import DatasetGrant
@@ -10,6 +11,7 @@ from registry.models.training import TrainingJob, TrainingProject, TrainingSourc
 __all__ = [
     "Blob",
     "Dataset",
+    "DatasetDeletion",
     "DatasetFile",
     "DatasetGrant",
     "DatasetUpload",

@@ -1,7 +1,7 @@
 """Datasets: named, versioned data whose bytes lie in the blob store.
 
 A version is open while files are added to it, then sealed for good: PostgreSQL refuses to change a sealed
-version or to give it other files. Corrections are a new version.
+version or to give it other files. Corrections are a new version. The one way on is to be deleted.
 """
 
 from typing import Any, ClassVar
@@ -41,6 +41,9 @@ class Dataset(TenantModel):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by_label = models.CharField(_("Created by"), max_length=160)
+    deleted_at = models.DateTimeField(
+        null=True, help_text=_("Its name stays taken: it is what the record speaks of.")
+    )
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar[list[Any]] = [
@@ -58,11 +61,16 @@ class Dataset(TenantModel):
 
 
 class DatasetVersion(TenantModel):
-    """One state of a dataset's files. Sealing sets `content_hash`; from then on nothing of it changes."""
+    """One state of a dataset's files. Sealing sets `content_hash`; from then on nothing of it changes.
+
+    A deleted version's row stays, without files: its number and hash are what the record and the lineage speak of.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
         READY = "ready", _("Sealed")
+        DELETING = "deleting", _("Deleting")
+        DELETED = "deleted", _("Deleted")
 
     dataset = TenantForeignKey(Dataset, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -82,7 +90,11 @@ class DatasetVersion(TenantModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(state="open", content_hash="", sealed_at=None)
-                | models.Q(state="ready", content_hash__regex=r"^[0-9a-f]{64}$", sealed_at__isnull=False),
+                | models.Q(
+                    state__in=["ready", "deleting", "deleted"],
+                    content_hash__regex=r"^[0-9a-f]{64}$",
+                    sealed_at__isnull=False,
+                ),
                 name="registry_datasetversion_sealed_is_hashed",
             ),
             models.CheckConstraint(condition=models.Q(number__gt=0), name="registry_datasetversion_from_one"),
@@ -97,6 +109,11 @@ class DatasetVersion(TenantModel):
     def is_open(self) -> bool:
         """Whether files can still be added."""
         return self.state == self.State.OPEN
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its files are deleted, or being deleted: nobody reads them any more."""
+        return self.state in (self.State.DELETING, self.State.DELETED)
 
 
 class DatasetFile(TenantModel):

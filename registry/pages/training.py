@@ -161,7 +161,9 @@ class TrainingNew(ProjectView):
         source = newest_of(project)
         assert source is not None
         datasets = list(
-            visible(self.grant, Dataset.objects.order_by("name")).values_list("name", flat=True)[:500]
+            visible(self.grant, Dataset.objects.filter(deleted_at=None).order_by("name")).values_list(
+                "name", flat=True
+            )[:500]
         )
         return LaunchForm(source, (data or request.GET).get("entry_point", ""), datasets, data)
 

@@ -21,6 +21,7 @@ from projects.doors import Grant
 from projects.models import Operation, Project
 from projects.operations.submit import earlier
 from projects.permissions import RUN_PERMISSIONS, Permission
+from registry.datasets.errors import Gone
 from registry.datasets.find import find_dataset, find_version, latest_version
 from registry.datasets.sensitivity import highest, require_access
 from registry.models import DatasetVersion, TrainingJob, TrainingProject, TrainingSource
@@ -148,7 +149,7 @@ def _inputs(
         try:
             version = _version(grant, name, number)
             require_access(grant, version.dataset)
-        except (NotFound, Forbidden) as missing:
+        except (NotFound, Forbidden, Gone) as missing:
             errors[f"inputs.{parameter}"] = [str(missing)]
             continue
         mounts[parameter] = {"dataset": name, "version": version.number, "id": str(version.pk)}

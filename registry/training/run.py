@@ -12,6 +12,8 @@ from clusters.states import Desired, Kind, Phase
 from projects.actions.tokens import revoke_workload_tokens
 from projects.operations import Again, Done, Failed, Work
 from projects.operations.registry import Cancelled
+from registry.datasets.deletion.tombstone import require_there
+from registry.datasets.errors import Gone
 from registry.datasets.sensitivity import person_may_have
 from registry.models import DatasetVersion, TrainingJob
 from registry.training import tracking
@@ -71,9 +73,13 @@ def _workload(work: Work, job: TrainingJob) -> Workload | None:
 
 
 def _check_inputs(work: Work, job: TrainingJob) -> None:
-    """The grants of who launched are looked at again: between launching and starting they may have ended."""
+    """What was true at the launch is looked at again: the data may be deleted, a grant may have ended."""
     ids = [mount["id"] for mount in job.inputs.values()]
     for version in DatasetVersion.objects.select_related("dataset").filter(pk__in=ids):
+        try:
+            require_there(version)
+        except Gone as gone:
+            raise Failed(str(gone)) from None
         if not person_may_have(work.operation.user_id, version.dataset):
             raise Failed(
                 _("%(who)s may no longer have the data of “%(name)s”.")

@@ -12,6 +12,7 @@ from tests.access_matrix import (
     arguments,
     arguments_access,
     arguments_break_glass,
+    arguments_deletion,
     arguments_forwarding,
     arguments_notifications,
     arguments_promotions,
@@ -40,6 +41,7 @@ MAKERS = [
     arguments_roles.role,
     arguments_robots.robot,
     arguments_sensitivity.given,
+    arguments_deletion.deletion,
 ]
 
 

@@ -69,7 +69,7 @@ def seal_version(grant: Grant, version: DatasetVersion) -> Sealed:
     if newest is not None and newest.content_hash == digest:
         newest.dataset = version.dataset
         audit.record("dataset.seal", newest, detail={"content_hash": digest, "identical": True})
-        _drop(version)
+        drop_open(version)
         return Sealed(newest, identical=True)
     version.state = DatasetVersion.State.READY
     version.content_hash = digest
@@ -101,14 +101,14 @@ def delete_open_version(grant: Grant, version: DatasetVersion) -> None:
     if not version.is_open:
         raise Conflict(
             "dataset.version_sealed",
-            _("%(version)s is sealed: versions that people may have used are kept.")
+            _("%(version)s is sealed, people may have used it: ask for its deletion, with a reason.")
             % {"version": version.label},
         )
     audit.record("dataset.version.delete", version)
-    _drop(version)
+    drop_open(version)
 
 
-def _drop(version: DatasetVersion) -> None:
+def drop_open(version: DatasetVersion) -> None:
     """Delete an open version, its files and uploads, and their content."""
     for model in (DatasetFile, DatasetUpload):
         for row in model.objects.select_related("blob").filter(version=version):
