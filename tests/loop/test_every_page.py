@@ -122,6 +122,11 @@ def make_everything(team: Team, model: Document) -> None:
         "reason": "To see it.",
     }
     team.scientist.post("promotions", promotion)
+    team.owner.post("datasets", {"name": "doomed"})
+    team.owner.put_bytes("datasets/doomed/upload", MEASUREMENTS, path="wafers.csv")
+    gone = {"reason": "To see what is left.", "confirm": "doomed@1"}
+    deleted = team.owner.post("datasets/doomed/versions/1/deletion", gone)
+    assert wait_for_operation(team.owner, deleted["operation"])["state"] == "succeeded"
     team.owner.post("datasets", {"name": "guarded"})
     team.owner.put_bytes("datasets/guarded/upload", MEASUREMENTS, path="wafers.csv")
     team.owner.post(
