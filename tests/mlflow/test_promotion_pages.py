@@ -1,12 +1,18 @@
 """The pages of promotions, over the real MLflow: compare, ask, decide beside the comparison, see what came of it."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from accounts.tenancy import scope
 from projects.operations.work import run
+from registry.datasets.deletion.asking import what_depends
 from registry.mlflow.client import Mlflow
-from registry.models import Promotion
+from registry.models import DatasetDeletion, DatasetVersion, Promotion, TrainingJob
+from tests.access_matrix.arguments_deletion import make_sealed
+from tests.access_matrix.arguments_registry import make_job
 from tests.cast import Cast, assemble
 
 
@@ -102,3 +108,40 @@ def test_protecting_and_asking_to_lift_it(cast: Cast, model: str) -> None:
     assert "Not served any more." in text_of(cast.client("alice"), asked.headers["Location"])
     assert "settings/aliases" in text_of(cast.client("bob"), page)
     assert cast.client("bob").get(lift).status_code == 403
+
+
+def test_data_behind_a_protected_alias_needs_a_second_person(
+    cast: Cast, model: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings.BLOB_ROOT = tmp_path / "blobs"
+    made = make_sealed(cast, cast.acme)
+    number = make_job(cast, cast.acme, "succeeded")["number"]
+    with scope(cast.acme.account_id):
+        version = DatasetVersion.objects.select_related("dataset").get()
+        mlflow = Mlflow(cast.acme.account_id)
+        run_id, experiment = mlflow.version(model, 1).run_id, mlflow.ensure_experiment("yield").id
+        TrainingJob.objects.filter(number=number).update(
+            run_id=run_id,
+            experiment_id=experiment,
+            inputs={"data": {"dataset": made["name"], "version": 1, "id": str(version.pk)}},
+        )
+        found = what_depends(version.dataset, version)
+        assert [thing.label for thing in found.of("modelversion")] == ["yield v1"]
+        assert (found.protected, found.guarded, found.needs_approval) == (["yield@champion"], False, True)
+    page = f"/projects/{cast.acme.slug}/datasets/{made['name']}/delete/?version=1"
+    mia = cast.client("mia")
+    shown = text_of(mia, page)
+    assert "yield@champion" in shown
+    assert "A second person decides" in shown
+    form = {"reason": "The customer asked for it.", "confirm": f"{made['name']}@1"}
+    assert mia.post(page, form).status_code == 302
+    with scope(cast.acme.account_id):
+        deletion = DatasetDeletion.objects.get()
+        assert (deletion.state, DatasetVersion.objects.get().state) == ("waiting", "ready")
+    request = f"/projects/{cast.acme.slug}/approvals/{deletion.request_id}/"
+    beside = text_of(cast.client("alice"), request)
+    assert "yield@champion" in beside
+    assert "yield v1" in beside
+    assert cast.client("alice").post(request, {"do": "approve", "note": ""}).status_code == 302
+    with scope(cast.acme.account_id):
+        assert DatasetVersion.objects.get().state == "deleting"
