@@ -3,23 +3,28 @@
 from typing import Any
 
 from projects.models import Project
-from registry.datasets.actions.versions import seal_version
+from registry.blobs.writer import BlobWriter
+from registry.datasets.actions.datasets import create_dataset
+from registry.datasets.actions.uploads import add_file
+from registry.datasets.actions.versions import open_version, seal_version
 from registry.datasets.deletion.asking import ask
 from registry.datasets.find import find_version
-from registry.models import Dataset, DatasetDeletion, DatasetUpload
+from registry.models import Dataset, DatasetDeletion
 from tests.access_matrix.arguments import ME, PAGE, owner_of
-from tests.access_matrix.arguments_registry import make_version
 from tests.access_matrix.registry import arguments
 from tests.cast import Cast
 
 
 def make_sealed(cast: Cast, project: Project) -> dict[str, Any]:
     """A sealed version with one file."""
-    made = make_version(cast, project)
     with cast.inside(owner_of(cast, project), project) as grant:
-        DatasetUpload.objects.filter(version_id=made["version"]).delete()
-        seal_version(grant, find_version(grant, made["name"], made["number"], lock=True))
-    return made
+        version = open_version(grant, create_dataset(grant, f"x-{project.slug}"))
+        with BlobWriter.open(grant.account_id) as writer:
+            writer.append(b"a,b\n1,2\n")
+            blob = writer.finish()
+        add_file(version, "a.csv", blob.pk, blob.size, blob.sha256)
+        seal_version(grant, version)
+        return {"name": version.dataset.name, "number": version.number, "version": version.pk}
 
 
 @arguments(
