@@ -18,6 +18,7 @@ from registry.mlflow.client import Mlflow
 from registry.models import Endpoint, Revision, TrainingJob
 from registry.pages.tracking import headline, last_values
 from registry.promotions.actions import promotions
+from registry.promotions.forms import REMOVE
 from registry.promotions.protecting import aliases_of
 from registry.tracking import actions
 
@@ -108,7 +109,7 @@ class ModelPage(ProjectView):
         if not removes and not number.isdecimal():
             raise Invalid("model.version", _("Choose a model version."))
         if grant.can(Permission.MODEL_PROMOTE) and alias in aliases_of(name):
-            query = urlencode({"alias": alias, "version": "" if removes else number})
+            query = urlencode({"alias": alias, "version": REMOVE if removes else number})
             return HttpResponseRedirect(f"{reverse('registry:promote', args=[grant.slug, name])}?{query}")
 
         def act() -> bool:

@@ -17,7 +17,7 @@ from projects.views.common import attempt
 from registry.mlflow.client import Mlflow
 from registry.models import ProtectedAlias
 from registry.promotions import actions, protecting
-from registry.promotions.forms import ChooseForm, ProtectForm, ReasonForm
+from registry.promotions.forms import REMOVE, ChooseForm, ProtectForm, ReasonForm
 from registry.promotions.panel import shown
 
 
@@ -37,7 +37,7 @@ class PromotePage(ProjectView):
         if aliases:
             alias = asked.get("alias", "") if asked.get("alias", "") in aliases else aliases[0]
             other = [v for v in versions if v.version != model.aliases.get(alias)]
-            version = asked.get("version", str(other[0].version) if other else "")
+            version = asked.get("version", str(other[0].version) if other else REMOVE)
             context["choose"] = ChooseForm(aliases, versions, initial={"alias": alias, "version": version})
             try:
                 promotion = actions.comparison(grant, name, alias, _number(version))
@@ -69,8 +69,8 @@ class PromotePage(ProjectView):
 
 
 def _number(text: str) -> int | None:
-    """A version's number as a page sends it; None for none. Raises `Invalid`."""
-    if not text:
+    """A version's number as a page sends it; None for no version. Raises `Invalid`."""
+    if text == REMOVE:
         return None
     if not text.isdecimal() or len(text) > 9 or not int(text):
         raise Invalid("model.version", _("Choose a model version."))

@@ -4,17 +4,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.mlflow.entities import ModelVersion
 
+# In place of a version's number: the alias shall point nowhere.
+REMOVE = "remove"
+
 
 class ChooseForm(forms.Form):
-    """Which alias, and to which version; an empty version removes it."""
+    """Which alias, and to which version, or to none: `REMOVE`."""
 
-    alias = forms.ChoiceField(label=lazy("Alias"))
-    version = forms.ChoiceField(label=lazy("Version"), required=False)
+    alias = forms.ChoiceField(label=_("Alias"))
+    version = forms.ChoiceField(label=_("Version"))
 
     def __init__(
         self, aliases: Iterable[str], versions: Iterable[ModelVersion], *args: Any, **kwargs: Any
@@ -24,7 +27,10 @@ class ChooseForm(forms.Form):
             ("alias", [(alias, alias) for alias in aliases]),
             (
                 "version",
-                [*((str(v.version), f"v{v.version}") for v in versions), ("", _("nowhere: remove it"))],
+                [
+                    *((str(v.version), f"v{v.version}") for v in versions),
+                    (REMOVE, gettext("nowhere: remove it")),
+                ],
             ),
         ):
             field = self.fields[name]
@@ -36,10 +42,10 @@ class ReasonForm(forms.Form):
     """Why."""
 
     reason = forms.CharField(
-        label=lazy("Reason"),
+        label=_("Reason"),
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=lazy("Whoever decides reads it, and it stays on record."),
+        help_text=_("Whoever decides reads it, and it stays on record."),
     )
 
 
@@ -47,8 +53,8 @@ class ProtectForm(forms.Form):
     """Which alias to protect, and of which model."""
 
     alias = forms.CharField(
-        label=lazy("Alias"), max_length=63, widget=forms.TextInput(attrs={"list": "suggested"})
+        label=_("Alias"), max_length=63, widget=forms.TextInput(attrs={"list": "suggested"})
     )
     model = forms.CharField(
-        label=lazy("Model"), max_length=256, required=False, help_text=lazy("Empty: of all models.")
+        label=_("Model"), max_length=256, required=False, help_text=_("Empty: of all models.")
     )

@@ -54,7 +54,8 @@ def test_from_the_question_to_the_moved_alias(cast: Cast, model: str) -> None:
     assert "Challenger v2 against current v1" in compared
     assert "+0.25" in compared
     assert "is version 1 already" in text_of(sam, f"{root}/models/{model}/promote/?alias=champion&version=1")
-    assert "has no alias" not in text_of(sam, f"{root}/models/{model}/promote/?alias=champion&version=")
+    removed = text_of(sam, f"{root}/models/{model}/promote/?alias=champion&version=remove")
+    assert "Remove “champion” of yield" in removed
     empty = sam.post(f"{root}/models/{model}/promote/", {"alias": "champion", "version": "2", "reason": " "})
     assert empty.status_code == 400
     asked = sam.post(
