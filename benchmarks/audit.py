@@ -49,7 +49,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from accounts import audit  # noqa: E402
-from accounts.audit import Target, batch, sealing  # noqa: E402
+from accounts.audit import Target, batch, proofs, sealing  # noqa: E402
 from accounts.audit.batch import record_read  # noqa: E402
 from accounts.audit.keys import trusted_ring  # noqa: E402
 from accounts.audit.verification import verify_log  # noqa: E402
@@ -223,6 +223,31 @@ def verification(postgres: Postgres, account_id: UUID, count: int) -> Figures:
     }
 
 
+def proving(account_id: UUID, size: int) -> Figures:
+    """Prove single rows and pairs of checkpoints of the log that was sealed in bulk: the worst case for frontiers."""
+    become("system")
+    taken: list[float] = []
+    for number in range(40):
+        started = time.perf_counter()
+        proofs.inclusion(account_id, number * (size - 1) // 39)
+        taken.append((time.perf_counter() - started) * 1000)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(sequence) FROM accounts_auditcheckpoint WHERE log_id = %s", [account_id])
+        last = cursor.fetchone()[0]
+    pairs: list[float] = []
+    for first in {1, last // 3 or 1, last // 2 or 1, last}:
+        started = time.perf_counter()
+        proofs.consistency(account_id, first, last)
+        pairs.append((time.perf_counter() - started) * 1000)
+    become("app")
+    return {
+        "proof_median_ms": round(statistics.median(taken), 1),
+        "proof_worst_ms": round(max(taken), 1),
+        "consistency_worst_ms": round(max(pairs), 1),
+        "checkpoints": last,
+    }
+
+
 def delay(account_id: UUID, seconds: float) -> Figures:
     """The clock's sweep every second beside a writer: from a row's commit to the checkpoint that holds it."""
     become("system")
@@ -277,6 +302,7 @@ def main() -> None:
             figures |= batched(account_id, given.reads)
             figures |= requests(cast, given.requests)
             figures |= verification(postgres, account_id, given.rows)
+            figures |= proving(account_id, figures["rows"])
             figures |= delay(account_id, 10.0)
             batch.writer._drop()
     finally:

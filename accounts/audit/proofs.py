@@ -32,6 +32,8 @@ from accounts.models.audit_seal import AuditCheckpoint
 PROOF_KINDS = ["inclusion", "consistency"]
 # A subtree of so many leaves or fewer is computed from them: one query, and hashes for well under a millisecond.
 _FEW = 128
+# So many are, where they were all sealed at once: no frontier can help.
+_MANY = 32_768
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class _Hashes:
         found = self._peak(start, end)
         if found is not None:
             return found
+        if end - start <= _MANY and not self._divided(start, end):
+            return self._leaves(start, end)
         middle = start + split(end - start)
         return node_hash(self.of(start, middle), self.of(middle, end))
 
@@ -63,6 +67,16 @@ class _Hashes:
         if tree.size != end - start:
             raise _wrong()
         return tree.root()
+
+    def _divided(self, start: int, end: int) -> bool:
+        """Whether a checkpoint ends within these leaves, so that a part of them may be a peak."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM accounts_auditcheckpoint WHERE log_id = %s AND size > %s AND size < %s)",
+                [self.log_id, start, end],
+            )
+            row = cursor.fetchone()
+        return bool(row and row[0])
 
     def _peak(self, start: int, end: int) -> bytes | None:
         """Look a perfect, left subtree up in the frontier of a checkpoint that ended inside its right sibling."""

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 from accounts.crypto.certificates import check_certificates
-from accounts.errors import Conflict, Invalid, NotFound
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.outbound import check_host, check_url
 from projects.doors.grant import Grant
 from projects.forwarding.receivers import host_and_port
@@ -133,6 +133,12 @@ def add_forward(
     Raises `Forbidden`, `Invalid`, `Conflict` for a name in use, `Unprocessable` for an address that is not called.
     """
     grant.require("audit.read")
+    if grant.break_glass_id is not None:
+        raise Forbidden(
+            "audit_forward.break_glass",
+            _("A target would go on after you have left: an owner of the project has to add it."),
+            permission="webhook.manage",
+        )
     if AuditForward.objects.count() >= MOST_TARGETS:
         raise Conflict(
             "audit_forward.many", _("A project has at most %(most)d targets.") % {"most": MOST_TARGETS}

@@ -73,7 +73,7 @@ class WebReceiver:
 @dataclass
 class SyslogReceiver:
     """A syslog server over TCP or TLS that takes nothing but what the RFCs allow. `plan`: what it does with the next
-    connections: "take" (what it does after these), "reset" before reading, "half" then reset, "hang".
+    connections: "take" (what it does after these), "slow", "reset" before reading, "half" then reset, "hang".
     """
 
     context: ssl.SSLContext | None = None
@@ -124,6 +124,8 @@ class SyslogReceiver:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             raw.close()
             return
+        if what == "slow":
+            threading.Event().wait(0.4)
         received = bytearray()
         while piece := stream.recv(65536):
             received += piece

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from projects.actions.forwarding import add_forward
 from tests.cast import Cast
-from tests.engines.fixtures import CommittedDatabase
-from tests.forwarding.conftest import again, now, webhook, write
-from tests.forwarding.receivers import WebReceiver
+from tests.engines.fixtures import CommittedDatabase, Engines
+from tests.forwarding.conftest import again, now, webhook, work, write
+from tests.forwarding.receivers import SyslogReceiver, WebReceiver
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -96,3 +97,60 @@ def test_a_worker_killed_while_it_delivers_leaves_no_gap(
     for event in web.events:
         assert names.setdefault(event["id"], event["data"]["index"]) == event["data"]["index"]
     assert len(names) == end, "a repeated event has the id it had"
+
+
+def test_syslog_too(committed_cast: Cast, start: Start) -> None:
+    cast = committed_cast
+    server = SyslogReceiver()
+    server.start()
+    with cast.inside("alice") as grant:
+        made = add_forward(
+            grant,
+            name="log server",
+            kind="syslog-tcp",
+            address=f"127.0.0.1:{server.port}",
+            begin="beginning",
+        )
+    write(cast.acme.account_id, 600)
+    for _round in range(3):
+        before = server.connections
+        server.plan[:] = ["slow"] * 8
+        again(cast)
+        worker = start()
+        wait_for(lambda before=before: server.connections > before)  # type: ignore[misc]
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+        time.sleep(0.6)
+        taken = {message["data"]["index"] for message in server.messages}
+        assert now(cast, made.pk).next_index <= len(taken), "the cursor is never ahead of the receiver"
+    server.plan.clear()
+    again(cast)
+    start()
+    wait_for(lambda: now(cast, made.pk).next_index > 600)
+    end = now(cast, made.pk).next_index
+    assert {message["data"]["index"] for message in server.messages} == set(range(end))
+    server.stop()
+
+
+def test_a_turn_that_was_overtaken_moves_nothing(
+    committed_cast: Cast, web: WebReceiver, committed_database: CommittedDatabase, engines: Engines
+) -> None:
+    """A process that stood still for longer than its lease lasts comes back: another one has gone on meanwhile."""
+    cast = committed_cast
+    made = webhook(cast, web, begin="beginning")
+    write(cast.acme.account_id, 5)
+
+    def while_another_goes_on() -> int:
+        with engines.postgres.connect(committed_database.name) as session:
+            session.execute(
+                "UPDATE portal.projects_auditforward SET lease = lease + 1, next_index = 3 WHERE id = %s",
+                [made.pk],
+            )
+        return 204
+
+    web.answers.append(while_another_goes_on)
+    assert work() == 0
+    assert now(cast, made.pk).next_index == 3, "what the other has written stands"
+    again(cast)
+    work()
+    assert set(web.indexes()) == set(range(now(cast, made.pk).next_index))

@@ -1,9 +1,14 @@
 """Who may set up and see targets, on pages and through the API."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
+from accounts.errors import Forbidden
 from accounts.models import AuditEvent
 from accounts.tenancy import scope
+from projects.actions.forwarding import add_forward
 from projects.models import AuditForward, PlatformForward
 from tests.cast import Cast
 
@@ -121,3 +126,12 @@ def test_admins_set_up_the_platforms_targets_and_auditors_see_them(cast: Cast) -
     assert root.get(f"{api}/{row.pk}").json()["condition"] == "paused"
     assert root.post(api, {**BODY, "name": "other"}, "application/json").status_code == 201
     assert root.delete(f"{api}/{row.pk}").status_code == 204
+
+
+def test_an_admin_who_broke_in_leaves_no_target_behind(cast: Cast) -> None:
+    with cast.inside("alice") as grant:
+        visitor = replace(grant, break_glass_id=uuid4())
+        with pytest.raises(Forbidden) as refused:
+            add_forward(visitor, **BODY)
+        assert refused.value.code == "audit_forward.break_glass"
+        assert not AuditForward.objects.exists()
