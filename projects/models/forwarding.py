@@ -95,6 +95,11 @@ class AuditForward(ForwardTarget, TenantModel):
             ),
         ]
 
+    @property
+    def last_index(self) -> int | None:
+        """The last leaf that it has acknowledged, or that was before its time; None before the first."""
+        return self.next_index - 1 if self.next_index else None
+
 
 class PlatformForward(ForwardTarget):
     """A target of the platform: of its own log, or (`every_log`) of all of them. Where it stands is a row per log."""

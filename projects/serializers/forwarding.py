@@ -45,17 +45,14 @@ class AuditForwardSerializer(serializers.ModelSerializer[AuditForward]):
     oldest_at = serializers.DateTimeField(
         read_only=True, allow_null=True, help_text="When the first of them happened."
     )
-    last_index = serializers.SerializerMethodField(
-        help_text="Index of the last event that was acknowledged; null before the first."
+    last_index = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Index of the last event that was acknowledged."
     )
 
     class Meta:
         model = AuditForward
         fields = (*_FIELDS, "last_index")
         read_only_fields = fields
-
-    def get_last_index(self, row: AuditForward) -> int | None:
-        return row.next_index - 1 if row.next_index else None
 
 
 class PlatformForwardSerializer(serializers.ModelSerializer[PlatformForward]):
