@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, User
 from accounts.tenancy import scope
 from projects.actions.forwarding import add_forward, add_platform_forward
-from projects.models import AuditForward
+from projects.models import AuditForward, PlatformForward
 from tests.approvals.conftest import Mailbox, mailbox
 from tests.audit.conftest import seal
 from tests.cast import Cast
@@ -107,3 +107,27 @@ def test_a_receipt_that_did_not_arrive_is_sent_again(
     assert len(attachments(mailbox)) == 1
     assert [e["type"] for e in web.events].count("mlops-portal.audit.receipt") == 1
     assert now(cast, hook.pk).failures == 0
+
+
+def test_admins_are_told_by_mail_when_the_platforms_target_has_failed_for_an_hour(
+    committed_cast: Cast, web: WebReceiver, mailbox: Mailbox
+) -> None:
+    User.objects.filter(username="root").update(email="root@fab.example", language="ko")
+    with audit.acting_as(audit.Actor("user", "u-0", "root"), via="api"):
+        add_platform_forward(
+            "root", name="soc", kind="webhook", address=web.url, secret=SECRET, begin="beginning"
+        )
+    seal()
+    web.answers += [503] * 3
+    for _try in range(3):
+        PlatformForward.objects.update(
+            next_at=timezone.now(), failing_since=timezone.now() - timedelta(minutes=61)
+        )
+        work(2)
+    assert [letter["to"] for letter in mailbox.letters] == ["root@fab.example"], "once"
+    assert "“soc”" in mailbox.letters[0]["subject"]
+    assert "닿지 않습니다" in mailbox.letters[0]["subject"], "in their language"
+    seal()
+    PlatformForward.objects.update(next_at=timezone.now())
+    work(2)
+    assert "audit.forward.failing" in {event["data"]["row"]["action"] for event in web.events}
