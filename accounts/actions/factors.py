@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit, passkeys, totp
+from accounts.crypto import SealError, pepper
 from accounts.errors import Invalid, NotFound, Unauthenticated
 from accounts.models import Factor, RecoveryCode, User
 from accounts.passkeys import Proven, Registered
@@ -137,15 +138,41 @@ def make_recovery_codes(user: User) -> list[str]:
     codes = ["".join(secrets.choice(_ALPHABET) for _n in range(_CODE_LENGTH)) for _n in range(RECOVERY_CODES)]
     with transaction.atomic():
         RecoveryCode.objects.filter(user=user).delete()
-        RecoveryCode.objects.bulk_create(
-            [RecoveryCode(user=user, digest=_digest(user, code)) for code in codes]
-        )
+        RecoveryCode.objects.bulk_create([_kept(user, code) for code in codes])
         audit.record("mfa.recovery_codes", user, detail={"count": len(codes)})
     return [f"{code[:4]}-{code[4:8]}-{code[8:]}" for code in codes]
 
 
-def _digest(user: User, code: str) -> bytes:
-    return hmac.digest(settings.SECRET_KEY.encode(), f"recovery\0{user.pk}\0{code}".encode(), "sha256")
+@sensitive_variables("code")
+def _text(user: User, code: str) -> str:
+    """What is digested: the same code of two people has two digests."""
+    return f"recovery\0{user.pk}\0{code}"
+
+
+@sensitive_variables("code")
+def _kept(user: User, code: str) -> RecoveryCode:
+    version, digest = pepper.peppered(_text(user, code))
+    return RecoveryCode(user=user, digest=digest, pepper_version=version)
+
+
+@sensitive_variables("code", "text")
+def _is(row: RecoveryCode, user: User, code: str) -> bool:
+    text, digest = _text(user, code), bytes(row.digest)
+    if row.pepper_version is None:  # made before codes had a pepper; good until it is used or replaced
+        old = hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")
+        return hmac.compare_digest(old, digest)
+    try:
+        return pepper.matches(text, row.pepper_version, digest)
+    except SealError:  # the key behind its pepper was destroyed, and the code with it
+        return False
+
+
+@sensitive_variables("code")
+def _take_recovery_code(user: User, code: str) -> bool:
+    """Use a code up; False where it is none of this person's, or was used."""
+    unused = RecoveryCode.objects.filter(user=user, used_at__isnull=True)
+    found = [row.pk for row in unused if _is(row, user, code)]  # all are looked at, whichever it is
+    return bool(unused.filter(pk__in=found).update(used_at=timezone.now()))
 
 
 @sensitive_variables("code", "typed")
@@ -158,10 +185,7 @@ def take_code(user: User, code: str) -> str:
     app = Factor.objects.filter(user=user, kind=Factor.Kind.TOTP, confirmed_at__isnull=False).first()
     if app is not None and len(typed) == totp.DIGITS and _take_app_code(app, typed):
         return "totp"
-    used = RecoveryCode.objects.filter(user=user, digest=_digest(user, typed), used_at__isnull=True).update(
-        used_at=timezone.now()
-    )
-    if used:
+    if _take_recovery_code(user, typed):
         audit.record("mfa.recovery_code_used", user, detail={"left": codes_left(user)})
         return "recovery code"
     raise Unauthenticated("auth.wrong", _("This code is wrong, or has been used."))

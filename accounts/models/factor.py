@@ -56,9 +56,12 @@ class Factor(models.Model):
 
 
 class RecoveryCode(models.Model):
-    """A code that stands in for a lost second factor, once. Only a keyed digest of it is kept."""
+    """A code that stands in for a lost second factor, once. Only a keyed digest of it is kept: the HMAC-SHA-256 under
+    the pepper of `pepper_version`, or, for codes from before, which have none, under the secret key.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     digest = models.BinaryField(unique=True)
+    pepper_version = models.PositiveIntegerField(null=True)
     used_at = models.DateTimeField(null=True)

@@ -1,6 +1,7 @@
 """Authenticator apps and recovery codes, by real codes; and every way around the second step."""
 
 import base64
+import hmac
 import re
 import threading
 from typing import Any
@@ -128,6 +129,28 @@ def test_a_recovery_code_stands_in_once_however_it_is_typed(cast: Cast) -> None:
     assert half_in().post("/sign-in/second/", {"code": codes[0]}).status_code == 401
     assert factors.codes_left(cast.alice) == factors.RECOVERY_CODES - 1
     assert ("mfa.recovery_code_used", "ok") in actions()
+
+
+def test_recovery_codes_are_kept_under_the_pepper_and_old_ones_work_until_they_are_used(cast: Cast) -> None:
+    _client, codes = set_up(cast)
+    rows = list(RecoveryCode.objects.filter(user=cast.alice))
+    assert {row.pepper_version for row in rows} == {1}
+    by_secret_key = [_as_before(cast, code.replace("-", "")) for code in codes]
+    assert not {bytes(row.digest) for row in rows} & set(by_secret_key), (
+        "the secret key alone checks no guess"
+    )
+    RecoveryCode.objects.filter(pk=rows[0].pk).update(digest=by_secret_key[0], pepper_version=None)
+    RecoveryCode.objects.exclude(pk=rows[0].pk).update(pepper_version=99)  # a platform's key that is gone
+    assert half_in().post("/sign-in/second/", {"code": codes[0]}).status_code == 302
+    assert half_in().post("/sign-in/second/", {"code": codes[0]}).status_code == 401
+    for code in codes[1:3]:
+        assert half_in().post("/sign-in/second/", {"code": code}).status_code == 401
+
+
+def _as_before(cast: Cast, code: str) -> bytes:
+    """A code's digest as it was kept before there was a pepper."""
+    text = f"recovery\0{cast.alice.pk}\0{code}"
+    return hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")
 
 
 def test_somebody_elses_recovery_code_is_none_of_mine(cast: Cast) -> None:
