@@ -81,21 +81,23 @@ def test_an_export_is_not_turned_to_another_account_by_a_filter(
     assert answers[0].problem == answers[1].problem
 
 
-FILTERS = ("who", "on_behalf_of", "action", "target", "target_type", "thing", "person", "ip", "text")
+FILTERS = ("q", "actor", "on_behalf_of", "person", "action", "target", "target_type", "thing", "account")
 
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_log_filtered_by_what_is_theirs_is_the_log_filtered_by_nothing(both: Cast, name: str) -> None:
-    client = both.client("alice")
+    client, accepted = both.client("alice"), 0
     for theirs in [*marks_of(both.globex), f"project:{both.globex.pk}", "charlie"]:
         url = f"{both.url}/audit-events?{name}="
         with_theirs = client.get(f"{url}{theirs}")
         with_nothing = client.get(f"{url}{'project:' if ':' in theirs else ''}{uuid4()}")
         assert with_theirs.status_code == with_nothing.status_code
+        accepted += with_theirs.status_code == 200
         if with_theirs.status_code == 200:
             # Reading is on record itself, with what was asked for: those records of ours may come back.
             rows = [row for row in with_theirs.json()["results"] if row["action"] != "audit.read"]
             assert rows == []
+    assert accepted or name == "account", "the filter takes some of them; a project's log is of one account"
 
 
 def post(client: Client, url: str, body: dict[str, Any]) -> Any:
