@@ -46,7 +46,7 @@ class RobotForm(RobotChangeForm):
     field_order = ("name", "description", "role", "responsible", "until")
     name = forms.CharField(
         label=_("Name"),
-        max_length=48,
+        max_length=32,
         help_text=_("Lower-case letters, digits and hyphens. The audit log calls it so."),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}

@@ -34,7 +34,7 @@ from projects.permissions import Permission
 from projects.reach import given_to_role
 
 LEFT = "robot.left"
-_NAME = re.compile(r"[a-z][a-z0-9-]{1,47}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
 
 
 def _check_more(grant: Grant, role: str) -> None:
@@ -98,7 +98,7 @@ def make_robot(
     name = name.strip()
     if not _NAME.fullmatch(name):
         message = _(
-            "A robot's name has 2 to 48 lower-case letters, digits and hyphens, and begins with a letter."
+            "A robot's name has 2 to 32 lower-case letters, digits and hyphens, and begins with a letter."
         )
         raise Invalid("robot.name", message, errors={"name": [message]})
     check_role(role, "robot.role")

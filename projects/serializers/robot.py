@@ -61,7 +61,7 @@ class RobotChange(StrictSerializer):
 class RobotBody(RobotChange):
     """A robot to make."""
 
-    name = serializers.RegexField(r"^[a-z][a-z0-9-]{1,47}$", max_length=48)
+    name = serializers.RegexField(r"^[a-z][a-z0-9-]{1,31}$", max_length=32)
     role = serializers.CharField(
         max_length=32, help_text="Built-in or the project's own; at most what the caller may do."
     )
