@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.errors import Forbidden, NotFound
+from accounts.errors import Forbidden, NotFound, Unavailable
 from accounts.tenancy import require_account, scope
 from registry.blobs import read_range
 from registry.datasets.deletion.tombstone import require_there
@@ -58,6 +58,12 @@ def _files(
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     for path, blob_id in files:
         with scope(account_id):
-            require_there(DatasetVersion.objects.select_related("dataset").get(pk=version_id))
-            pieces = read_range(Blob.objects.get(pk=blob_id))
+            version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
+            require_there(version)
+            try:
+                pieces = read_range(Blob.objects.get(pk=blob_id))
+            except (Blob.DoesNotExist, Unavailable):
+                version.refresh_from_db()
+                require_there(version)  # deleted between the look and the opening
+                raise
         yield path, pieces

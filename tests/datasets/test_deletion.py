@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 from django.conf import settings as django_settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from pytest_django.fixtures import Settings
 
 from accounts import audit
@@ -21,10 +22,11 @@ from accounts.crypto.signing import verifies
 from accounts.tenancy import scope
 from projects.operations import Failed
 from projects.operations.work import Work
-from registry.blobs import read_range
+from registry.blobs import BlobReader, read_range
 from registry.datasets.access import open_for_job
 from registry.datasets.actions.uploads import add_file
 from registry.datasets.actions.versions import open_version, seal_version
+from registry.datasets.deletion.asking import ask
 from registry.datasets.errors import Gone
 from registry.models import (
     Blob,
@@ -247,6 +249,37 @@ async def test_who_reads_meanwhile_gets_the_whole_file_or_a_sentence(
 
     with pytest.raises(Gone):
         await in_thread(open_again)
+
+
+async def test_a_deletion_that_is_quicker_than_the_opening_of_a_file(
+    tenant: Tenant, web: httpx.AsyncClient, committed_cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = await make_dataset(web, tenant)
+    await put_file(web, tenant, dataset, "w.csv", CSV)
+    await in_thread(tenant.run_operations)
+    opened = BlobReader.open.__func__  # type: ignore[attr-defined]
+
+    def deleted() -> None:
+        try:
+            with committed_cast.inside("alice") as grant:
+                version = DatasetVersion.objects.select_related("dataset").get()
+                ask(grant, version.dataset, version, WHY)
+            tenant.run_operations()
+        finally:
+            connections.close_all()
+
+    def after_the_worker(cls: type[BlobReader], blob: Blob, **options: Any) -> BlobReader:
+        worker = threading.Thread(target=deleted)
+        worker.start()
+        worker.join()
+        found: BlobReader = opened(cls, blob, **options)
+        return found
+
+    monkeypatch.setattr(BlobReader, "open", classmethod(after_the_worker))
+    gone = await web.get(f"{dataset}/versions/1/files/w.csv", headers=tenant.owner.headers)
+    assert (gone.status_code, gone.json()["code"]) == (410, "dataset.deleted")
+    read = await in_thread(tenant.events, "dataset.download")
+    assert [event.outcome for event in read if event.outcome == "ok"] == []
 
 
 async def test_a_job_that_was_to_read_it_fails_with_a_sentence(

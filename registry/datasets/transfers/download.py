@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from accounts import audit
+from accounts.errors import Unavailable
 from accounts.problems import CONTENT_TYPE, problem
 from projects.doors import Grant
 from projects.doors.asgi import AsgiRequest, ClientGone, ProjectApp
@@ -59,7 +60,13 @@ class FileDownload(ProjectApp):
             if answer.status == 206:
                 detail["bytes"] = [answer.start, answer.end - 1]
             audit.record("dataset.download", file.version, detail=detail)
-            answer = replace(answer, reader=BlobReader.open(file.blob))
+            try:
+                answer = replace(answer, reader=BlobReader.open(file.blob))
+            except Unavailable:
+                find_version(
+                    grant, kwargs["name"], int(kwargs["number"])
+                )  # `Gone`, if it was deleted just now
+                raise
         request.scope[_READ] = answer
 
     async def handle(self, request: AsgiRequest, grant: Grant, **kwargs: str) -> None:
