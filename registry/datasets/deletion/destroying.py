@@ -172,6 +172,7 @@ def statement(work: Work, deletion: DatasetDeletion) -> dict[str, Any]:
             "tombstones": "each version's number, content hash, sizes and dates, and this statement",
             "audit": "the record of who read the data, and of this deletion",
             "made_of_it": "training runs, models and predictions made of the data are not deleted along",
+            "copies": "what people downloaded, and the working folder of a job that still runs, until it ends",
             "versions_of_the_dataset": kept.aggregate(count=Count("pk"))["count"],
         },
         "content_hash": "SHA-256 over the version's sorted file paths, hashes and sizes: says which files they were.",
