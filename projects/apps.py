@@ -53,6 +53,7 @@ class ProjectsConfig(AppConfig):
         operations.register(
             key_destruction.SHRED,
             key_destruction.advance,
+            ended=key_destruction.ended,
             label=_("Destruction of a protection key"),
             unattended=True,
         )

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -208,3 +209,8 @@ class KeyDestruction(models.Model):
     def label(self) -> str:
         """How audit entries call this request."""
         return self.slug
+
+    @property
+    def decidable(self) -> bool:
+        """Whether it waits, and may still be decided."""
+        return self.state == self.State.WAITING and self.created_at > timezone.now() - self.LIFETIME

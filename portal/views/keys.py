@@ -150,9 +150,7 @@ class AccountKeyPage(PlatformView):
         project = found_project(pk)
         account = project.account
         requests = KeyDestruction.objects.filter(account_id=pk).order_by("-created_at")
-        waiting = next(
-            (row for row in requests[:_HISTORY] if row.state == KeyDestruction.State.WAITING), None
-        )
+        waiting = next((row for row in requests[:_HISTORY] if row.decidable), None)
         context = {
             "project": project,
             "account": account,

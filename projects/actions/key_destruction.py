@@ -99,7 +99,7 @@ def _forget_old(account_id: UUID) -> None:
     """What nobody decided in time waits no more."""
     before = timezone.now() - KeyDestruction.LIFETIME
     old = KeyDestruction.objects.filter(account_id=account_id, state=State.WAITING, created_at__lt=before)
-    old.update(state=State.WITHDRAWN, decided_at=timezone.now(), note="expired")
+    old.update(state=State.WITHDRAWN, decided_at=timezone.now(), error=_("Nobody decided within a week."))
 
 
 def find_destruction(pk: UUID) -> KeyDestruction:
@@ -213,6 +213,12 @@ def advance(work: Work) -> Done:
     return Done({"versions": gone.versions, "sealed_values": count})
 
 
+def ended(operation: Operation) -> None:
+    """However the operation ended, the request does not wait for it: a new one may be made."""
+    left = KeyDestruction.objects.filter(pk=operation.payload["destruction"], state=State.APPROVED)
+    left.update(state=State.FAILED, error=operation.error, finished_at=timezone.now())
+
+
 __all__ = [
     "NOTICE",
     "SHRED",
@@ -221,6 +227,7 @@ __all__ = [
     "alone",
     "approve_destruction",
     "ask_destruction",
+    "ended",
     "find_destruction",
     "reject_destruction",
 ]

@@ -209,3 +209,20 @@ def test_who_asked_takes_it_back(cast: Cast) -> None:
     assert client.post(page, {"do": "reject", "destruction": row.pk}).status_code == 302
     row.refresh_from_db()
     assert row.state == "withdrawn"
+
+
+def test_what_nobody_decided_in_a_week_is_decided_no_more_and_can_be_asked_again(
+    cast: Cast, second: Client
+) -> None:
+    suspended(cast)
+    page, client = key_page(cast), cast.client("root")
+    asked = {"do": "shred", "reason": REASON, "confirm": cast.acme.slug}
+    client.post(page, asked)
+    row = KeyDestruction.objects.get()
+    KeyDestruction.objects.update(created_at=row.created_at - KeyDestruction.LIFETIME)
+    approve = {"do": "approve", "destruction": row.pk, "confirm": cast.acme.slug}
+    assert second.post(page, approve).status_code == 400
+    assert "Destroy the keys for good" not in second.get(page).content.decode()
+    assert client.post(page, asked).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("withdrawn", "Nobody decided within a week.")
