@@ -1,7 +1,8 @@
-"""Whose turn it is. One query each second; a target that fails or hangs never holds up the others.
+"""Whose turn it is, asked each second. A target that fails or hangs does not hold up the others.
 
-Each turn is a task of its own. Those that failed last time get no more than `FAILING` of the worker's threads at once,
-all turns together no more than `AT_ONCE`: a receiver that hangs takes neither from healthy targets nor from sealing.
+Those that failed last time get no more than `FAILING` of the worker's threads at once, one each; all turns together no
+more than `AT_ONCE`: a receiver that hangs takes neither from healthy targets nor from sealing. One that begins to hang
+holds up those behind it in its list once, for seconds.
 """
 
 from uuid import UUID
@@ -12,6 +13,8 @@ from projects.forwarding.targets import PLATFORM, PROJECT
 
 AT_ONCE = 4
 FAILING = 2
+
+Waiting = tuple[str, UUID | None, UUID]
 
 _BUSY = """
     SELECT count(*), count(*) FILTER (WHERE failures > 0) FROM (
@@ -53,10 +56,10 @@ _NONE_WAITING = """
 """
 
 
-def due() -> list[tuple[str, UUID | None, UUID]]:
-    """Return the targets that should have a turn now: kind, account, id; as many as there is room for.
+def lanes() -> list[list[Waiting]]:
+    """Return who should have a turn now, in lists that are worked off beside each other, each by one task.
 
-    By the system's role, without a scope.
+    Whoever failed last time has a list alone. By the system's role, without a scope.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WAITING)
@@ -64,14 +67,14 @@ def due() -> list[tuple[str, UUID | None, UUID]]:
         cursor.execute(_BUSY)
         busy, failing = cursor.fetchone()
         cursor.execute(_DUE)
-        found: list[tuple[str, UUID | None, UUID]] = []
-        for account_id, pk, failures in cursor.fetchall():
-            if busy >= AT_ONCE:
-                break
-            if failures:
-                if failing >= FAILING:
-                    continue
-                failing += 1
-            busy += 1
-            found.append((PROJECT if account_id else PLATFORM, account_id, pk))
-    return found
+        found = [
+            ((PROJECT if account_id else PLATFORM, account_id, pk), bool(failures))
+            for account_id, pk, failures in cursor.fetchall()
+        ]
+    room = max(0, AT_ONCE - busy)
+    alone = [[one] for one, fails in found if fails][: max(0, min(room, FAILING - failing))]
+    healthy = [one for one, fails in found if not fails]
+    if healthy and len(alone) == room:
+        alone = alone[:-1]  # the healthy come first
+    beside = min(len(healthy), room - len(alone))
+    return [healthy[start::beside] for start in range(beside)] + alone

@@ -66,8 +66,9 @@ def work(rounds: int = 1) -> int:
     sent = 0
     with become("system"):
         for _round in range(rounds):
-            for kind, account_id, pk in sweep.due():
-                sent += turn(kind, account_id, pk)
+            for lane in sweep.lanes():
+                for kind, account_id, pk in lane:
+                    sent += turn(kind, account_id, pk)
     return sent
 
 

@@ -11,9 +11,12 @@ from django.utils import timezone
 from accounts.audit.verify_export import COLUMNS, canonical, leaf_hash
 from accounts.models import Account, AuditEvent
 from accounts.tenancy import scope
+from projects import tasks as projects_tasks
 from projects.actions import forwarding as actions
+from projects.forwarding import sweep
 from projects.models import AuditForward, Notice
 from tests.cast import Cast
+from tests.engines.fixtures import become
 from tests.forwarding.conftest import SECRET, again, now, webhook, work, write
 from tests.forwarding.receivers import WebReceiver
 
@@ -180,3 +183,28 @@ def test_a_trial_says_how_it_went_and_is_no_event_of_the_log(committed_cast: Cas
         actions.try_out(made)
     work()
     assert "401" in now(cast, made.pk).test_problem
+
+
+def test_who_failed_has_a_thread_alone_and_the_healthy_share_the_others(
+    committed_cast: Cast, web: WebReceiver
+) -> None:
+    cast = committed_cast
+    made = [webhook(cast, web, name=f"{number:02}", begin="beginning") for number in range(12)]
+    with scope(cast.acme.account_id):
+        AuditForward.objects.filter(name__lt="03").update(failures=1)
+    with become("system"):
+        found = sweep.lanes()
+    failing = {row.pk for row in made[:3]}
+    assert sorted(len(lane) for lane in found) == [1, 1, 4, 5], (
+        "two of three that failed, and nine others in two lists"
+    )
+    assert all(len(lane) == 1 for lane in found if {pk for _kind, _account, pk in lane} & failing)
+    assert len({pk for lane in found for _kind, _account, pk in lane}) == 11
+    write(cast.acme.account_id, 1)
+    with become("system"):
+        sent = projects_tasks.forward_audit([[kind, str(account), str(pk)] for kind, account, pk in found[0]])
+    assert sent >= 13 * len(found[0])
+    with scope(cast.acme.account_id):
+        AuditForward.objects.filter(name__gt="07").update(lease_until=timezone.now() + timedelta(seconds=9))
+    with become("system"):
+        assert sweep.lanes() == [], "four threads are at it"

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     print("ready", flush=True)
     until = time.monotonic() + float(sys.argv[1])
     while time.monotonic() < until:
-        for kind, account_id, pk in sweep.due():
-            turn(kind, account_id, pk)
+        for lane in sweep.lanes():
+            for kind, account_id, pk in lane:
+                turn(kind, account_id, pk)
         time.sleep(0.02)
