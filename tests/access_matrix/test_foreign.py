@@ -129,6 +129,8 @@ def test_an_id_of_theirs_is_an_id_of_nothing_wherever_it_stands(
                 continue
             if place.path[-1] in ("username", "members", "password"):
                 continue  # people belong to no account: whoever knows a username may ask for that person
+            if place.path[-1] == "alias" and route.template.endswith("/protected-aliases"):
+                continue  # a new word, which names nothing yet: half of all ids begin as no alias may
             other = _sent(route, operation, place, theirs, own, entry, alice)
             none = _sent(route, operation, place, nothing, own, entry, alice)
             TRIED["calls with ids and names of the other account in query and body"] += 1
