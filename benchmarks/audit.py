@@ -168,6 +168,7 @@ def requests(cast: Cast, count: int) -> Figures:
         finally:
             door.record_read = kept
 
+    ask(0)  # the first request of a process loads what is loaded once, for all threads
     rounds(True)
     with_record, without = [], []
     for _turn in range(3):
