@@ -10,6 +10,7 @@ from portal.api.break_glass import PlatformBreakGlassViewSet
 from portal.api.key_destruction import KeyDestructionViewSet
 from portal.api.keys import AccountKeysViewSet, KeyRotationViewSet, KeysViewSet
 from portal.api.platform import AccountViewSet, SystemViewSet
+from portal.api.searches import RoomSearchViewSet
 
 app_name = "portal_api"
 
@@ -91,6 +92,16 @@ urlpatterns = [
         "platform/accounts/<uuid:pk>/access-report/export",
         PlatformAccessReportViewSet.as_view({"get": "export"}),
         name="platform_access_report_export",
+    ),
+    path(
+        "platform/audit-searches",
+        RoomSearchViewSet.as_view({"get": "list", "post": "create"}),
+        name="platform_audit_searches",
+    ),
+    path(
+        "platform/audit-searches/<uuid:pk>",
+        RoomSearchViewSet.as_view({"delete": "destroy"}),
+        name="platform_audit_search",
     ),
     path(
         "platform/audit-reviews", AuditReviewViewSet.as_view({"get": "list"}), name="platform_audit_reviews"

@@ -12,6 +12,7 @@ from portal.views import (
     home,
     keys,
     platform,
+    searches,
 )
 
 app_name = "portal"
@@ -33,6 +34,8 @@ urlpatterns = [
     path("audit-room/people/<path:actor>/", audit_room.RoomPersonPage.as_view(), name="audit_room_person"),
     path("audit-room/reports/", access_report.ReportsPage.as_view(), name="access_reports"),
     path("audit-room/reports/<uuid:pk>/", access_report.ReportPage.as_view(), name="access_report"),
+    path("audit-room/searches/", searches.SaveSearchPage.as_view(), name="audit_searches"),
+    path("audit-room/searches/<uuid:pk>/", searches.DeleteSearchPage.as_view(), name="audit_search"),
     path("audit-room/review/", audit_reviews.ReviewsPage.as_view(), name="audit_reviews"),
     path("audit-room/review/<str:log>/<str:month>/", audit_reviews.ReviewPage.as_view(), name="audit_review"),
     path(

@@ -19,6 +19,7 @@ from projects.api.platform_tokens import PlatformTokenViewSet
 from projects.api.project import MemberViewSet, ProjectDetailViewSet
 from projects.api.robots import RobotViewSet
 from projects.api.roles import CustomRoleViewSet, ReachViewSet
+from projects.api.searches import SavedSearchViewSet
 from projects.api.security import FactorViewSet, IdentityViewSet, SessionViewSet, SignInViewSet
 from projects.api.tokens import TokenViewSet
 
@@ -149,6 +150,12 @@ _within = [
     path("audit/people/<path:actor>", AuditHistoryViewSet.as_view({"get": "person"}), name="audit_person"),
     path("access-report", AccessReportViewSet.as_view({"get": "retrieve"}), name="access_report"),
     path("access-report/export", AccessReportViewSet.as_view({"get": "export"}), name="access_report_export"),
+    path(
+        "audit-searches",
+        SavedSearchViewSet.as_view({"get": "list", "post": "create"}),
+        name="audit_searches",
+    ),
+    path("audit-searches/<uuid:pk>", SavedSearchViewSet.as_view({"delete": "destroy"}), name="audit_search"),
     path("audit-reviews", SignedReviewViewSet.as_view({"get": "list"}), name="audit_reviews"),
     path("audit-reviews/<str:month>", SignedReviewViewSet.as_view({"get": "retrieve"}), name="audit_review"),
     path("audit-log", AuditLogViewSet.as_view({"get": "retrieve"}), name="audit_log"),

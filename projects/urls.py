@@ -18,6 +18,7 @@ from projects.views import (
     permissions,
     platform_tokens,
     robots,
+    searches,
     settings,
     tokens,
 )
@@ -35,6 +36,8 @@ _within = [
     path("audit/things/<str:kind>/<path:pk>/", audit.AuditThingPage.as_view(), name="audit_thing"),
     path("audit/people/<path:actor>/", audit.AuditPersonPage.as_view(), name="audit_person"),
     path("audit/report/", access_report.AccessReportPage.as_view(), name="access_report"),
+    path("audit/searches/", searches.SaveSearchPage.as_view(), name="audit_searches"),
+    path("audit/searches/<uuid:pk>/", searches.DeleteSearchPage.as_view(), name="audit_search"),
     path("audit/reviews/", audit_reviews.SignedReviewsPage.as_view(), name="audit_reviews"),
     path("audit/reviews/<str:month>/", audit_reviews.SignedReviewsPage.as_view(), name="audit_review"),
     path("audit/live/", audit.AuditLivePage.as_view(), name="audit_live"),

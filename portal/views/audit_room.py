@@ -5,59 +5,23 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, AuditEvent
 from portal.audit_reviews import logs_of
+from portal.room_filters import RoomFilterForm, RoomPeriodForm
+from projects.actions.searches import visible_in_room
 from projects.audit_history import person_history, thing_history
 from projects.audit_log import PLATFORM_ITSELF, matching_everywhere, record_reading
 from projects.audit_suggestions import suggestions
 from projects.doors.pages import PlatformView
-from projects.forms import AuditFilterForm
 from projects.reviews.matrix import overdue
-from projects.views.audit_parts import PeriodForm, history_context, search_context, wanted_of
+from projects.views.audit_parts import history_context, search_context, wanted_of
+from projects.views.search_parts import saved_context
 
 API = "/api/v1/platform/audit"
-
-
-def _account_choices(accounts: list[Account]) -> list[tuple[str, Any]]:
-    return [
-        ("", _("Any")),
-        (PLATFORM_ITSELF, _("The platform itself")),
-        *((str(account.pk), account.name) for account in accounts),
-    ]
-
-
-def _offer(field: forms.Field, accounts: list[Account]) -> None:
-    assert isinstance(field, forms.ChoiceField)
-    field.choices = _account_choices(accounts)
-
-
-class RoomFilterForm(AuditFilterForm):
-    """The filters of a project's log, and the account."""
-
-    account = forms.ChoiceField(label=_("Account"), required=False)
-
-    field_order = ("q", "account")
-    RARER = AuditFilterForm.RARER - {"account"}
-
-    def __init__(self, accounts: list[Account], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self.fields["account"], accounts)
-
-
-class RoomPeriodForm(PeriodForm):
-    """Which part of a history to show, and in which account."""
-
-    account = forms.ChoiceField(label=_("Account"), required=False)
-
-    def __init__(self, accounts: list[Account], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self.fields["account"], accounts)
 
 
 class RoomAddresses:
@@ -99,6 +63,14 @@ class AuditRoom(PlatformView):
             addresses=RoomAddresses(),
         )
         _named([*context["rows"], context["event"]], accounts)
+        context |= saved_context(
+            visible_in_room(self.user.pk),
+            self.user.pk,
+            form,
+            request,
+            url=reverse("portal:audit_searches"),
+            api="/api/v1/platform/audit-searches",
+        )
         context["overdue"] = overdue(logs_of(accounts, platform=True))
         record_reading(wanted, len(context["rows"]))
         return self.page(request, "portal/audit_room.html", context)

@@ -13,6 +13,7 @@ from projects.models.operation import TERMINAL, Operation, OperationLog, State
 from projects.models.project import Membership, Project
 from projects.models.review import AuditReview
 from projects.models.robot import Robot, RobotState
+from projects.models.search import RoomSearch, SavedSearch, Search
 from projects.models.token import PlatformToken, Token
 
 __all__ = [
@@ -37,6 +38,9 @@ __all__ = [
     "Project",
     "Robot",
     "RobotState",
+    "RoomSearch",
+    "SavedSearch",
+    "Search",
     "State",
     "Token",
     "Webhook",

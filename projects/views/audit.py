@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit.status import status_of
 from accounts.models import AuditEvent
+from projects.actions.searches import visible_searches
 from projects.audit_history import person_history, thing_history
 from projects.audit_log import asked_for, matching, record_reading
 from projects.audit_suggestions import suggestions
@@ -27,6 +28,7 @@ from projects.views.audit_parts import (
     search_context,
     wanted_of,
 )
+from projects.views.search_parts import saved_context
 
 
 class ProjectAddresses:
@@ -65,6 +67,16 @@ class AuditPage(ProjectView):
             "live_url": reverse("project:audit_live", args=[grant.slug])
             + f"?{urlencode(query_without(request, 'cursor', 'event'))}",
             "forwarding_url": reverse("project:forwarding", args=[grant.slug]),
+            **saved_context(
+                visible_searches(grant),
+                grant.person_id,
+                form,
+                request,
+                url=reverse("project:audit_searches", args=[grant.slug]),
+                api=f"/api/v1/projects/{grant.slug}/audit-searches",
+                any_shared=grant.can("member.manage"),
+                may_save=grant.person_id is not None and grant.break_glass_id is None,
+            ),
             "report_url": reverse("project:access_report", args=[grant.slug]),
             "reviews_url": reverse("project:audit_reviews", args=[grant.slug]),
             "seal": status_of(grant.account_id),

@@ -19,6 +19,7 @@ from tests.access_matrix import (
     arguments_registry,
     arguments_robots,
     arguments_roles,
+    arguments_searches,
     arguments_sensitivity,
 )
 from tests.cast import Cast
@@ -42,6 +43,7 @@ MAKERS = [
     arguments_robots.robot,
     arguments_sensitivity.given,
     arguments_deletion.deletion,
+    arguments_searches.saved,
 ]
 
 
