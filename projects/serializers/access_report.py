@@ -32,7 +32,7 @@ class ReportFileQuery(ReportQuery):
         return {**super().get_fields(), "format": format}
 
 
-class ReachSerializer(serializers.Serializer[Any]):
+class ReachAtSerializer(serializers.Serializer[Any]):
     """What one person could reach at a moment."""
 
     role = serializers.CharField(read_only=True)
@@ -52,8 +52,8 @@ class RowSerializer(serializers.Serializer[Row]):
 
     person = serializers.CharField(read_only=True)
     change = serializers.ChoiceField(choices=CHANGES, read_only=True)
-    start = ReachSerializer(read_only=True, allow_null=True)
-    end = ReachSerializer(read_only=True, allow_null=True)
+    start = ReachAtSerializer(read_only=True, allow_null=True)
+    end = ReachAtSerializer(read_only=True, allow_null=True)
 
 
 class StandingSerializer(serializers.Serializer[Standing]):

@@ -39,7 +39,7 @@ class DatasetDeletionSerializer(serializers.ModelSerializer[DatasetDeletion]):
         read_only_fields = fields
 
 
-class MadeSerializer(Read):
+class DataDependantSerializer(Read):
     """A thing that was made of the data."""
 
     kind = serializers.CharField()
@@ -50,7 +50,7 @@ class MadeSerializer(Read):
 class DependantsSerializer(Read):
     """What was made of the data, and whether a second person decides on its deletion."""
 
-    things = MadeSerializer(many=True)
+    things = DataDependantSerializer(many=True)
     protected = serializers.ListField(
         child=serializers.CharField(), help_text="Protected aliases that point to a model made of it."
     )
