@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.crypto import CHUNK_OVERHEAD_BYTES, HEADER_BYTES, SealError, keys
+from accounts.crypto import CHUNK_OVERHEAD_BYTES, HEADER_BYTES, SealError
 from accounts.errors import Conflict, TooLarge, Unavailable
 from accounts.models import Account, AccountKey
 from accounts.tenancy import ScopeError, scope
@@ -184,15 +184,18 @@ def test_another_blobs_key_or_account_opens_nothing(
         read_range(other, store=store)
 
 
-def test_shredding_the_accounts_key_shreds_its_content(in_account: Account, store: FolderStore) -> None:
-    blob = stored(in_account, store, content_of(100))
-    AccountKey.objects.all().delete()
-    keys._known.set(None)  # A new scope, as any later request has.
-    with pytest.raises(SealError):
-        stored(in_account, store, b"more")
-    raw = Blob.objects.get(pk=blob.pk)
-    with pytest.raises(SealError):
-        read_range(raw, store=store)
+def test_shredding_the_accounts_key_shreds_its_content(
+    account: Account, system_role: None, store: FolderStore
+) -> None:
+    with scope(account.pk):
+        blob = stored(account, store, content_of(100))
+        AccountKey.objects.all().delete()
+    with scope(account.pk):
+        with pytest.raises(SealError):
+            stored(account, store, b"more")
+        raw = Blob.objects.get(pk=blob.pk)
+        with pytest.raises(SealError):
+            read_range(raw, store=store)
 
 
 def test_reading_and_writing_outlive_the_scope(account: Account, store: FolderStore) -> None:

@@ -188,7 +188,7 @@ def test_a_value_is_no_wrapped_key_and_no_chunk(account: Account) -> None:
             key.open_chunk(0, sealed[WRAPPED_BYTES:], last=True)
 
 
-def test_a_retired_key_still_opens_and_no_longer_seals(account: Account) -> None:
+def test_a_retired_key_still_opens_and_no_longer_seals(account: Account, system_role: None) -> None:
     place = place_in(account)
     with scope(account.pk):
         old = seal(b"s3cr3t", place)
@@ -199,7 +199,7 @@ def test_a_retired_key_still_opens_and_no_longer_seals(account: Account) -> None
         assert dict(AccountKey.objects.values_list("version", "state")) == {1: "retired", 2: "active"}
 
 
-def test_a_ciphertext_does_not_move_to_another_version(account: Account) -> None:
+def test_a_ciphertext_does_not_move_to_another_version(account: Account, system_role: None) -> None:
     place = place_in(account)
     with scope(account.pk):
         sealed = seal(b"s3cr3t", place)
@@ -213,12 +213,14 @@ def test_a_ciphertext_does_not_move_to_another_version(account: Account) -> None
             unseal(sealed[:1] + b"\0\0\0\2" + sealed[5:], place)
 
 
-def test_one_account_has_one_active_key(account: Account) -> None:
+def test_one_account_has_one_active_key(account: Account, system_role: None) -> None:
     with scope(account.pk), pytest.raises(IntegrityError), transaction.atomic():
         AccountKey.objects.create(version=9, wrapped=b"x", state="active")
 
 
-def test_without_its_key_row_nothing_opens_though_the_key_was_just_used(account: Account) -> None:
+def test_without_its_key_row_nothing_opens_though_the_key_was_just_used(
+    account: Account, system_role: None
+) -> None:
     place = place_in(account)
     with scope(account.pk):
         sealed = seal(b"s3cr3t", place)
@@ -231,7 +233,7 @@ def test_without_its_key_row_nothing_opens_though_the_key_was_just_used(account:
             seal(b"s3cr3t", place)
 
 
-def test_a_key_that_was_rolled_back_is_not_remembered(account: Account) -> None:
+def test_a_key_that_was_rolled_back_is_not_remembered(account: Account, system_role: None) -> None:
     place = place_in(account)
     with scope(account.pk):
         savepoint = transaction.savepoint()
