@@ -5,9 +5,11 @@ from typing import Any
 
 from django.utils.module_loading import module_has_submodule
 
-from projects.doors.schema import add_problem, document_asgi
+from projects.doors.schema import add_problem, document_asgi, problem_responses
 
 FLOORS = ("accounts", "projects", "clusters", "registry")
+# What can be deleted for good while its name stays known: whoever asks for more than that is told so.
+DELETABLE = "/api/v1/projects/{slug}/datasets/{name}"
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -16,5 +18,9 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     for name in FLOORS:
         if module_has_submodule(import_module(name), "asgi"):
             document_asgi(result, import_module(f"{name}.asgi").routes)
+    for path, operations in result["paths"].items():
+        if path.startswith(DELETABLE):
+            for operation in operations.values():
+                operation["responses"] |= problem_responses([410])
     result["paths"] = dict(sorted(result["paths"].items()))
     return result

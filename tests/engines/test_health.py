@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import MutableMapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,10 @@ def test_livez_asks_nobody() -> None:
     assert ask("/livez") == (200, b'{"status": "alive"}')
 
 
-def test_readyz_reports_each_engine(committed_database: CommittedDatabase) -> None:
+def test_readyz_reports_each_engine(
+    settings: Any, tmp_path: Path, committed_database: CommittedDatabase
+) -> None:
+    settings.MLFLOW_SOCKET = tmp_path / "mlflow.sock"
     liveness.beat(liveness.WORKER)
     status, body = ask("/readyz")
     found = json.loads(body)
@@ -58,7 +62,7 @@ def test_readyz_reports_each_engine(committed_database: CommittedDatabase) -> No
     assert found["engines"]["postgres"] == "ready"
     assert found["engines"]["redis"] == "ready"
     assert found["engines"]["worker"] == "ready"
-    # No MLflow runs beside this test: pages are served all the same, and who asks for everything is told.
+    # No MLflow listens there: pages are served all the same, and who asks for everything is told.
     assert found["engines"]["mlflow"] == "starting"
     assert found["status"] == "degraded"
     assert ask("/readyz", query="all=1")[0] == 503

@@ -146,7 +146,8 @@ def lend(portal: Portal, team: Team, lender: str) -> str:
 @pytest.fixture(scope="module")
 def visitors(portal: Portal, team: Team, tiny_model: Document, chromium: Browser) -> list[Visitor]:
     """An owner of a project that has something of everything, an admin and an auditor, and what they reach."""
-    make_everything(team, tiny_model["result"]["model"])
+    model = tiny_model["result"]["model"]
+    make_everything(team, model)
     run = tiny_model["run_id"]
     root = f"/projects/{team.slug}"
     people = {
@@ -167,8 +168,8 @@ def visitors(portal: Portal, team: Team, tiny_model: Document, chromium: Browser
         starts = ["/"]
         if visitor.username == "looker":
             starts += [f"{root}/wafers/?run={run}", f"{root}/runs/compare/?run={run}&run={run}"]
-            # By name: other tests have data of their own here, without an open version or a question to answer.
-            starts += [f"{root}/datasets/wafers/"]
+            # By name: other tests have things here without an open version, question or protected alias.
+            starts += [f"{root}/datasets/wafers/", f"{root}/models/{model['name']}/"]
             starts += [f"{root}/datasets/guarded/versions/1/download/?path=wafers.csv"]
         found = crawl(context, {}, *starts)
         if visitor.username == "looker":
