@@ -49,6 +49,7 @@ _within = [
         RobotViewSet.as_view({"get": "tokens", "post": "make_token"}),
         name="robot_tokens",
     ),
+    path("robots/<str:name>/reach", RobotViewSet.as_view({"get": "reach"}), name="robot_reach"),
     path("robots/<str:name>/disable", RobotViewSet.as_view({"post": "disable"}), name="robot_disable"),
     path("robots/<str:name>/enable", RobotViewSet.as_view({"post": "enable"}), name="robot_enable"),
     path("robots/<str:name>/end", RobotViewSet.as_view({"post": "end"}), name="robot_end"),

@@ -1,4 +1,4 @@
-"""Who can do what in a project, and why; and what one person can reach."""
+"""Who can do what in a project, and why; and what one person or robot can reach."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from projects.doors.grant import Grant
 from projects.explained import explained
 from projects.holdings import holding_of, role_label, role_permissions
-from projects.models import Membership, PermissionGrant, Token
+from projects.models import Membership, PermissionGrant, Robot, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A permission that a person holds, in words, and why."""
+    """A permission that a person or a robot holds, in words, and why."""
 
     permission: str
     meaning: str
@@ -35,7 +35,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something guarded by name: whether a person may have it, and why or why not."""
+    """Something guarded by name: whether a person or a robot may have it, and why or why not."""
 
     kind: str
     name: str
@@ -59,7 +59,8 @@ class Person:
         return str(self.membership.user.username)
 
 
-# Upper floors say which guarded things a person may have: (who looks, about whom, their role, their permissions).
+# Upper floors say which guarded things a person or a robot may have: (who looks, about whom, their role, their
+# permissions).
 Provider = Callable[[Grant, UUID, str, frozenset[str]], list[Thing]]
 _providers: list[Provider] = []
 
@@ -85,6 +86,28 @@ def given_to_role(role: str) -> bool:
     return any(asked(role) for asked in _given_to_role)
 
 
+# Upper floors say whether a robot was let by name at what the caller may not have, and end what names a removed one.
+_more_by_robot: list[Callable[[Grant, UUID], bool]] = []
+_ends_of_robot: list[Callable[[Robot], int]] = []
+
+
+def register_robots(more: Callable[[Grant, UUID], bool], end: Callable[[Robot], int]) -> None:
+    """Let a floor have its guarded things given to robots by name; called from an app's `ready()`."""
+    if more not in _more_by_robot:
+        _more_by_robot.append(more)
+        _ends_of_robot.append(end)
+
+
+def more_by_robot(grant: Grant, robot_id: UUID) -> bool:
+    """Whether who acts by this robot would reach guarded things that are not open to them."""
+    return any(more(grant, robot_id) for more in _more_by_robot)
+
+
+def end_grants_of(robot: Robot) -> int:
+    """End everything that names a robot that is removed; returns how many grants that were."""
+    return sum(end(robot) for end in _ends_of_robot)
+
+
 def people() -> list[Person]:
     """Everybody in the project in scope, with what they have beside their role. Three queries."""
     now = timezone.now()
@@ -100,27 +123,29 @@ def people() -> list[Person]:
     return list(found.values())
 
 
-def held_by(user_id: UUID) -> list[Held]:
-    """Every permission that a member holds now, with each reason for it; empty for who is none."""
-    held = holding_of(user_id)
+def held_by(holder_id: UUID) -> list[Held]:
+    """Every permission that a member or a robot holds now, with each reason for it; empty for who is none, and for a
+    robot that does not work.
+    """
+    held = holding_of(holder_id)
     if held is None:
         return []
     reasons: dict[str, list[Reason]] = {}
-    for permission in role_permissions(held.role):
+    for permission in role_permissions(held.role) & held.permissions:  # of its role a robot has less
         text = _("role %(role)s") % {"role": role_label(held.role)}
         reasons.setdefault(permission, []).append(Reason("role", text))
-    rows = PermissionGrant.objects.filter(user_id=user_id, ended_at=None, expires_at__gt=timezone.now())
+    rows = PermissionGrant.objects.filter(user_id=holder_id, ended_at=None, expires_at__gt=timezone.now())
     for given in rows:
         text = _("granted by %(who)s: %(reason)s") % {"who": given.granted_by_label, "reason": given.reason}
         reasons.setdefault(given.permission, []).append(Reason("grant", text, given.expires_at, given.pk))
     return [Held(name, explained(name), reasons[name]) for name in sorted(reasons)]
 
 
-def things_of(viewer: Grant, user_id: UUID) -> list[Thing]:
-    """The guarded things that a member may or may not have, as far as the viewer may know of them."""
-    held = holding_of(user_id)
+def things_of(viewer: Grant, holder_id: UUID) -> list[Thing]:
+    """The guarded things that a member or a robot may or may not have, as far as the viewer may know of them."""
+    held = holding_of(holder_id)
     if held is None:
         return []
     return [
-        thing for provider in _providers for thing in provider(viewer, user_id, held.role, held.permissions)
+        thing for provider in _providers for thing in provider(viewer, holder_id, held.role, held.permissions)
     ]

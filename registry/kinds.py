@@ -4,10 +4,10 @@ from django.utils.translation import gettext_lazy as _
 
 from projects import approvals, notifications
 from projects.permissions import Permission
-from projects.reach import register_given_to_role, register_reach
+from projects.reach import register_given_to_role, register_reach, register_robots
 from registry.datasets.actions import sensitivity
 from registry.datasets.deletion import asking
-from registry.datasets.reach import datasets_of, given_to_role
+from registry.datasets.reach import datasets_of, given_to_role, more_by_robot
 from registry.promotions import actions as promotions
 from registry.promotions import move, protecting
 from registry.promotions.panel import panel
@@ -17,6 +17,7 @@ def register() -> None:
     """Make the kinds of requests and notices of this floor known."""
     register_reach(datasets_of)
     register_given_to_role(given_to_role)
+    register_robots(more_by_robot, sensitivity.end_access_of)
     notifications.register_notice(sensitivity.GRANTED, _("Data that I was let at"))
     approvals.register_kind(
         sensitivity.ACCESS,

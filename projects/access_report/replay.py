@@ -100,8 +100,10 @@ def _let(state: State, event: AuditEvent) -> None:
         until = event.at + timedelta(days=days)
     state.datasets.setdefault(event.target_id, Dataset(event.target_label))
     pk = str(event.detail.get("grant", event.pk))
-    kind = str(event.detail.get("bearer", ""))
-    state.dataset_grants[pk] = Given(str(event.detail.get("to", "")), event.target_id, until, kind)
+    bearer, kind = str(event.detail.get("to", "")), str(event.detail.get("bearer", ""))
+    if kind == "robot":
+        bearer = holder_of(bearer)
+    state.dataset_grants[pk] = Given(bearer, event.target_id, until, kind)
 
 
 def _let_ended(state: State, event: AuditEvent) -> None:

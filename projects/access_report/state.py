@@ -22,8 +22,8 @@ class Member:
 
 @dataclass(slots=True)
 class Given:
-    """A permission for a time, or a grant on a dataset (`what` is its id then). `bearer` is a person, or the role that
-    `kind` says; older records do not say which.
+    """A permission for a time, or a grant on a dataset (`what` is its id then). `bearer` is a person, the holder that
+    stands for a robot, or a role, as `kind` says; older records do not say whether it is a person or a role.
     """
 
     bearer: str
@@ -34,7 +34,7 @@ class Given:
     def is_for(self, user: str, role: str) -> bool:
         """Whether somebody has it, by name or by role."""
         return (self.bearer == user and self.kind != "role") or (
-            self.bearer == role and self.kind != "person"
+            self.bearer == role and self.kind not in ("person", "robot")
         )
 
 

@@ -1,8 +1,9 @@
 """Robots: made, changed, stopped; their tokens are made here and revoked like all others.
 
 Who manages tokens manages robots, and gives none more than they have: neither the robot, nor a token of a robot that
-somebody stronger made, nor data that was given to a role that is not theirs. Stopping one takes no more than the
-permission. Who entered by break-glass may stop robots, and makes nothing that would outlast their entrance.
+somebody stronger made, nor data that was given to a role that is not theirs, or to the robot by name. Stopping one
+takes no more than the permission. Who entered by break-glass may stop robots, and makes nothing that would outlast
+their entrance.
 """
 
 import re
@@ -31,14 +32,16 @@ from projects.models import Membership, Project, Robot, RobotState, Token
 from projects.networks import networks
 from projects.notifications import notify
 from projects.permissions import Permission
-from projects.reach import given_to_role
+from projects.reach import end_grants_of, given_to_role, more_by_robot
 
 LEFT = "robot.left"
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
 
 
-def _check_more(grant: Grant, role: str) -> None:
-    """Raise `Forbidden` for a role that would give a robot more than the caller has."""
+def _check_more(grant: Grant, role: str, robot: Robot | None = None) -> None:
+    """Raise `Forbidden` for a role that would give a robot more than the caller has, and for a robot that was let by
+    name at data that the caller may not have.
+    """
     if grant.break_glass_id is not None:
         raise Forbidden("robot.break_glass", _("Who enters by break-glass makes no robots and no tokens."))
     more = sorted(role_permissions(role) - grant.permissions)
@@ -51,6 +54,13 @@ def _check_more(grant: Grant, role: str) -> None:
         )
     if role != grant.role and given_to_role(role):
         grant.require(Permission.ACCESS_DECIDE)
+    if robot is not None and more_by_robot(grant, robot.pk):
+        raise Forbidden(
+            "robot.more",
+            _("The robot “%(name)s” was let at data that you may not have. Ask for access to it first.")
+            % {"name": robot.name},
+            permission=Permission.DATASET_DOWNLOAD,
+        )
 
 
 def _responsible(username: str) -> User:
@@ -147,7 +157,7 @@ def change_robot(
     Raises as `make_robot` does; who may do less than the robot changes nothing of it.
     """
     grant.require(Permission.TOKEN_MANAGE)
-    _check_more(grant, robot.role)
+    _check_more(grant, robot.role, robot)
     check_role(role, "robot.role")
     _check_more(grant, role)
     if expires_at != robot.expires_at:
@@ -183,7 +193,7 @@ def enable_robot(grant: Grant, robot: Robot) -> Robot:
     `Forbidden` for one that may do more than the caller.
     """
     grant.require(Permission.TOKEN_MANAGE)
-    _check_more(grant, robot.role)
+    _check_more(grant, robot.role, robot)
     rows = Robot.objects.filter(pk=robot.pk, deleted_at=None).exclude(disabled_at=None)
     if not rows.update(disabled_at=None):
         raise Conflict("robot.enabled", _("“%(name)s” is not disabled.") % {"name": robot.name})
@@ -193,16 +203,17 @@ def enable_robot(grant: Grant, robot: Robot) -> Robot:
 
 
 def delete_robot(grant: Grant, robot: Robot, reason: str) -> None:
-    """End a robot for good, with all its tokens, those of the jobs that it launched among them. Raises `Invalid`
-    without a reason.
+    """End a robot for good, with all its tokens, those of the jobs that it launched among them, and every grant that
+    names it. Raises `Invalid` without a reason.
     """
     grant.require(Permission.TOKEN_MANAGE)
     reason, now = _reason(reason), timezone.now()
     if not Robot.objects.filter(pk=robot.pk, deleted_at=None).update(deleted_at=now):
         raise NotFound("robot.not_found", _("This project has no robot “%(name)s”.") % {"name": robot.name})
     ended = Token.objects.filter(robot=robot, revoked_at=None).update(revoked_at=now)
+    grants = end_grants_of(robot)
     robot.deleted_at = now
-    audit.record("robot.delete", robot, detail={"reason": reason, "tokens": ended})
+    audit.record("robot.delete", robot, detail={"reason": reason, "tokens": ended, "grants": grants})
 
 
 def _reason(text: str) -> str:
@@ -228,7 +239,7 @@ def make_robot_token(
     lifetime, `Conflict` for a robot that does not work, `Forbidden` for one that may do more than the caller.
     """
     grant.require(Permission.TOKEN_MANAGE)
-    _check_more(grant, robot.role)
+    _check_more(grant, robot.role, robot)
     if not robot.works:
         raise Conflict(
             "robot.stopped",

@@ -9,6 +9,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from projects import reach
 from projects.actions import robots as actions
 from projects.actions.tokens import DEFAULT_LIFETIME
 from projects.doors.api import ProjectViewSet
@@ -24,6 +25,7 @@ from projects.serializers.robot import (
     RobotSerializer,
     RobotTokenBody,
 )
+from projects.serializers.roles import RobotReachSerializer
 
 
 def robots_seen() -> QuerySet[Any]:
@@ -61,6 +63,7 @@ class RobotViewSet(ProjectViewSet):
     permissions: ClassVar[dict[str, str]] = {
         "list": Permission.MEMBER_READ,
         "retrieve": Permission.MEMBER_READ,
+        "reach": Permission.MEMBER_READ,
         "create": Permission.TOKEN_MANAGE,
         "partial_update": Permission.TOKEN_MANAGE,
         "end": Permission.TOKEN_MANAGE,
@@ -83,6 +86,23 @@ class RobotViewSet(ProjectViewSet):
     @documented(operation_id="robot_read", summary="A robot")
     def retrieve(self, request: Request, name: str) -> Response:
         return self._shown(actions.find_robot(name).name)
+
+    @documented(
+        operation_id="robot_reach",
+        summary="What a robot can reach, and why",
+        responses=RobotReachSerializer,
+    )
+    def reach(self, request: Request, name: str) -> Response:
+        robot = actions.find_robot(name)
+        shown = {
+            "name": robot.name,
+            "role": robot.role,
+            "state": robot.state,
+            "expires_at": robot.expires_at,
+            "permissions": reach.held_by(robot.pk),
+            "things": reach.things_of(self.grant, robot.pk),
+        }
+        return Response(RobotReachSerializer(shown).data)
 
     @documented(
         operation_id="robot_create",

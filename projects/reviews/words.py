@@ -43,11 +43,15 @@ HEADINGS: dict[str, tuple["_StrPromise", "_StrPromise"]] = {
     ),
     "leaver": (
         gettext_lazy("Left behind by leavers"),
-        gettext_lazy("What is still alive of people who are deactivated or no longer members."),
+        gettext_lazy(
+            "What is still alive of people who are deactivated or no longer members, and of stopped robots."
+        ),
     ),
     "dormant": (
-        gettext_lazy("Dormant members"),
-        gettext_lazy("Members of whom the log has no record for 90 days, and what they hold."),
+        gettext_lazy("Dormant members and robots"),
+        gettext_lazy(
+            "Members, and robots that were let at data, of whom the log has no record for 90 days; what they hold."
+        ),
     ),
     "grant": (
         gettext_lazy("Grants that end soon or never"),
@@ -147,11 +151,12 @@ def _data(about: str, facts: Facts) -> str:
 
 
 def _leaver(about: str, facts: Facts) -> str:
-    sentence = (
-        _("%(who)s is no longer a member, but this %(what)s is alive: %(thing)s, %(until)s.")
-        if facts["active"]
-        else _("%(who)s is deactivated, but this %(what)s is alive: %(thing)s, %(until)s.")
-    )
+    if facts.get("robot"):
+        sentence = _("The robot %(who)s does not work, but this %(what)s is alive: %(thing)s, %(until)s.")
+    elif facts["active"]:
+        sentence = _("%(who)s is no longer a member, but this %(what)s is alive: %(thing)s, %(until)s.")
+    else:
+        sentence = _("%(who)s is deactivated, but this %(what)s is alive: %(thing)s, %(until)s.")
     return sentence % {
         "who": about,
         "what": _WHAT[facts["what"]],
@@ -161,6 +166,13 @@ def _leaver(about: str, facts: Facts) -> str:
 
 
 def _dormant(about: str, facts: Facts) -> str:
+    if facts.get("robot"):
+        return _("The robot %(who)s: no record for %(days)d days. Was let at %(thing)s, %(until)s.") % {
+            "who": about,
+            "days": facts["days"],
+            "thing": facts["thing"],
+            "until": _until(facts),
+        }
     text = _("%(who)s (%(role)s): no record for %(days)d days.") % {
         "who": about,
         "role": role_label(facts["role"]),

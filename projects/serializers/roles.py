@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from projects.doors.strict import StrictSerializer
-from projects.models import CustomRole
+from projects.models import CustomRole, RobotState
 from projects.permissions import PERMISSION_CHOICES, Permission
 
 
@@ -44,7 +44,7 @@ class HeldReasonSerializer(serializers.Serializer[Any]):
 
 
 class HeldSerializer(serializers.Serializer[Any]):
-    """A permission that a person holds, and why."""
+    """A permission that a person or a robot holds, and why."""
 
     permission = serializers.CharField()
     meaning = serializers.CharField()
@@ -52,7 +52,7 @@ class HeldSerializer(serializers.Serializer[Any]):
 
 
 class ReachedThingSerializer(serializers.Serializer[Any]):
-    """A thing guarded by name, and whether the person may have it."""
+    """A thing guarded by name, and whether the person or robot may have it."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -61,14 +61,24 @@ class ReachedThingSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
-class ReachSerializer(serializers.Serializer[Any]):
-    """What a member can reach, and why."""
-
-    username = serializers.CharField()
+class _ReachSerializer(serializers.Serializer[Any]):
     role = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
     permissions = HeldSerializer(many=True)
     things = ReachedThingSerializer(many=True)
+
+
+class ReachSerializer(_ReachSerializer):
+    """What a member can reach, and why."""
+
+    username = serializers.CharField()
+
+
+class RobotReachSerializer(_ReachSerializer):
+    """What a robot can reach, and why; nothing while it does not work."""
+
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=RobotState.choices)
 
 
 class PersonSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from projects import reach
 from projects.actions import robots as actions
 from projects.api.robots import robots_seen, tokens_of
 from projects.doors.grant import Grant
@@ -82,11 +83,16 @@ class RobotPage(ProjectView):
         context = {
             "robot": robot,
             "permissions": sorted(permissions),
+            "things": reach.things_of(grant, robot.pk),
             "api_url": f"/api/v1/projects/{grant.slug}/robots/{name}",
             **context,
         }
         if grant.can(Permission.TOKEN_MANAGE):
-            strong = grant.break_glass_id is None and role_permissions(robot.role) <= grant.permissions
+            strong = (
+                grant.break_glass_id is None
+                and role_permissions(robot.role) <= grant.permissions
+                and not reach.more_by_robot(grant, robot.pk)
+            )
             context = {
                 "stop_form": StopForm(),
                 "change_form": self._form(grant, robot) if strong else None,

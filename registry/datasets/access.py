@@ -10,7 +10,7 @@ from accounts.errors import Forbidden, NotFound, Unavailable
 from accounts.tenancy import require_account, scope
 from registry.blobs import read_range
 from registry.datasets.deletion.tombstone import require_there
-from registry.datasets.sensitivity import person_may_have
+from registry.datasets.sensitivity import holder_may_have
 from registry.models import Blob, DatasetFile, DatasetVersion
 
 
@@ -32,7 +32,7 @@ def open_for_job(
         raise NotFound(
             "dataset.version_not_found", _("The dataset version that this job reads is not in this project.")
         )
-    if not person_may_have(user_id, version.dataset):
+    if not holder_may_have(user_id, version.dataset):
         raise Forbidden(
             "dataset.access",
             _("%(who)s may no longer have the data of “%(name)s”.")

@@ -54,7 +54,9 @@ class DatasetAccessViewSet(ProjectViewSet):
 
     @documented(operation_id="dataset_grants_list", summary="Who was let at a dataset")
     def list(self, request: Request, name: str) -> Response:
-        rows = DatasetGrant.objects.filter(dataset=find_dataset(self.grant, name)).select_related("user")
+        rows = DatasetGrant.objects.filter(dataset=find_dataset(self.grant, name)).select_related(
+            "user", "robot"
+        )
         return self.listed(rows, DatasetGrantSerializer)
 
     @documented(

@@ -8,8 +8,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from projects.forms_access import DAYS
-from projects.models import Membership
+from projects.models import Membership, Robot
 from registry.models import Dataset
+
+# What stands before a name in the choice of whom to let at the data.
+_BEARERS = {"u": "username", "b": "robot", "r": "role"}
 
 
 class SensitivityForm(forms.Form):
@@ -27,7 +30,7 @@ class AskForm(forms.Form):
 
 
 class GiveForm(forms.Form):
-    """Let a member or a role at the data."""
+    """Let a member, a robot or a role at the data."""
 
     bearer = forms.ChoiceField(label=_("Who"), choices=[])
     days = forms.TypedChoiceField(
@@ -38,6 +41,7 @@ class GiveForm(forms.Form):
     def __init__(
         self,
         members: Iterable[Membership],
+        robots: Iterable[Robot],
         roles: Sequence[tuple[str, str]],
         own: UUID,
         *args: Any,
@@ -49,6 +53,7 @@ class GiveForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
             (_("People"), people),
+            (_("Robots"), [(f"b:{robot.name}", robot.name) for robot in robots]),
             (_("Roles"), [(f"r:{name}", label) for name, label in roles]),
         ]
 
@@ -56,5 +61,8 @@ class GiveForm(forms.Form):
     def wanted(self) -> dict[str, Any]:
         """What the action takes."""
         kind, _colon, name = self.cleaned_data["bearer"].partition(":")
-        bearer = {"username": name} if kind == "u" else {"role": name}
-        return {**bearer, "days": self.cleaned_data["days"], "reason": self.cleaned_data["reason"]}
+        return {
+            _BEARERS[kind]: name,
+            "days": self.cleaned_data["days"],
+            "reason": self.cleaned_data["reason"],
+        }

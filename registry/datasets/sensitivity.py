@@ -1,9 +1,9 @@
 """Who may have the data of a dataset, by its sensitivity.
 
 public and internal: whoever has the permission. confidential: the name is listed for everybody in the project; rows,
-columns, files and training need a grant on that dataset, for the person or their role. restricted: as confidential,
-and not even listed without a grant (those who decide on access see the name, to be able to). A training job's token
-reaches the versions that its launch named, and no other.
+columns, files and training need a grant on that dataset, for the person or robot, or their role. restricted: as
+confidential, and not even listed without a grant (those who decide on access see the name, to be able to). A training
+job's token reaches the versions that its launch named, and no other.
 """
 
 from collections.abc import Iterable
@@ -45,9 +45,14 @@ def live_grants() -> QuerySet[DatasetGrant]:
     return rows
 
 
-def _granted(user_id: UUID, role: str) -> Exists:
-    mine = Q(user_id=user_id) | Q(role=role) & ~Q(role="")
-    return Exists(live_grants().filter(mine, dataset_id=OuterRef("pk")))
+def bears(holder_id: UUID, role: str) -> Q:
+    """The grants that count for a person or a robot: by name, or by role."""
+    return Q(user_id=holder_id) | Q(robot_id=holder_id) | Q(role=role) & ~Q(role="")
+
+
+def granted(holder_id: UUID, role: str) -> Exists:
+    """Whether a person or a robot was let at a dataset, by name or by role."""
+    return Exists(live_grants().filter(bears(holder_id, role), dataset_id=OuterRef("pk")))
 
 
 def visible(grant: Grant, rows: QuerySet[Dataset]) -> QuerySet[Dataset]:
@@ -56,7 +61,7 @@ def visible(grant: Grant, rows: QuerySet[Dataset]) -> QuerySet[Dataset]:
         return rows.filter(pk__in=_named(grant.workload_id)[0])
     if grant.can(Permission.ACCESS_DECIDE):
         return rows
-    return rows.filter(~Q(sensitivity=Level.RESTRICTED) | _granted(grant.user_id, grant.role))
+    return rows.filter(~Q(sensitivity=Level.RESTRICTED) | granted(grant.user_id, grant.role))
 
 
 def _named(workload_id: UUID) -> tuple[list[UUID], list[UUID]]:
@@ -79,10 +84,10 @@ def may_have(grant: Grant, dataset: Dataset) -> bool:
     return _may_have(dataset, grant.user_id, grant.role)
 
 
-def _may_have(dataset: Dataset, user_id: UUID, role: str) -> bool:
+def _may_have(dataset: Dataset, holder_id: UUID, role: str) -> bool:
     if dataset.sensitivity not in GUARDED:
         return True
-    found: bool = Dataset.objects.filter(_granted(user_id, role), pk=dataset.pk).exists()
+    found: bool = Dataset.objects.filter(granted(holder_id, role), pk=dataset.pk).exists()
     return found
 
 
@@ -98,13 +103,15 @@ def require_access(grant: Grant, dataset: Dataset) -> None:
         )
 
 
-def person_may_have(user_id: UUID, dataset: Dataset) -> bool:
-    """Whether a person may train on this dataset now: they hold the permission, and a grant where one is needed."""
-    held = holding_of(user_id)
+def holder_may_have(holder_id: UUID, dataset: Dataset) -> bool:
+    """Whether a person or a robot may train on this dataset now: they hold the permission, and a grant where one is
+    needed.
+    """
+    held = holding_of(holder_id)
     return (
         held is not None
         and Permission.DATASET_DOWNLOAD in held.permissions
-        and _may_have(dataset, user_id, held.role)
+        and _may_have(dataset, holder_id, held.role)
     )
 
 

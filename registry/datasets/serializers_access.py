@@ -26,9 +26,10 @@ class SensitivitySerializer(serializers.Serializer[Any]):
 
 
 class DatasetGrantSerializer(serializers.ModelSerializer[DatasetGrant]):
-    """Somebody who was let at a dataset: a person, or everybody of a role."""
+    """Who was let at a dataset: a person, a robot, or everybody of a role; the other two are empty."""
 
     username = serializers.CharField(source="user.username", default="", read_only=True)
+    robot = serializers.CharField(source="robot.name", default="", read_only=True)
     live = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -36,6 +37,7 @@ class DatasetGrantSerializer(serializers.ModelSerializer[DatasetGrant]):
         fields = (
             "id",
             "username",
+            "robot",
             "role",
             "reason",
             "granted_by_label",
@@ -48,9 +50,12 @@ class DatasetGrantSerializer(serializers.ModelSerializer[DatasetGrant]):
 
 
 class DatasetGrantBody(StrictSerializer):
-    """Let a member, or everybody of a role, at a dataset."""
+    """Let a member, a robot, or everybody of a role, at a dataset: one of the three."""
 
     username = serializers.CharField(max_length=64, required=False)
+    robot = serializers.CharField(
+        max_length=48, required=False, help_text="The name of a robot of this project."
+    )
     role = serializers.CharField(max_length=32, required=False)
     days = serializers.IntegerField(
         required=False, min_value=1, max_value=LONGEST_DAYS, help_text="For good where absent."

@@ -31,7 +31,7 @@ def record_ends() -> int:
     ended = 0
     for account_id, pk in list(over.values_list("account_id", "pk")[:_BATCH]):
         with audit.acting_as(audit.SYSTEM, via="task"), scope(account_id):
-            let = DatasetGrant.objects.select_related("dataset", "user").get(pk=pk)
+            let = DatasetGrant.objects.select_related("dataset", "user", "robot").get(pk=pk)
             if DatasetGrant.objects.filter(pk=pk, ended_at=None).update(ended_at=let.expires_at):
                 detail = {"to": let.bearer, "grant": str(pk), "expired": True}
                 audit.record("dataset.access_end", let.dataset, detail=detail)

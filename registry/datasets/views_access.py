@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from projects.doors import Grant
 from projects.doors.pages import ProjectView
-from projects.holdings import role_names
+from projects.holdings import role_names, working_robots
 from projects.models import Membership
 from projects.permissions import Permission
 from projects.views.common import attempt, attempt_or_say
@@ -29,20 +29,26 @@ class DatasetAccessPage(ProjectView):
 
     def _page(self, request: HttpRequest, dataset: Dataset, status: int = 200, **forms: Any) -> HttpResponse:
         grant = self.grant
-        rows = DatasetGrant.objects.filter(dataset=dataset).select_related("user").order_by("-id")[:100]
-        members = Membership.objects.select_related("user").order_by("user__username")
+        rows = (
+            DatasetGrant.objects.filter(dataset=dataset).select_related("user", "robot").order_by("-id")[:100]
+        )
         context: dict[str, Any] = {
             "dataset": dataset,
             "guarded": dataset.sensitivity in GUARDED,
             "may_have": may_have(grant, dataset),
             "rows": list(rows),
             "level_form": SensitivityForm(initial={"sensitivity": dataset.sensitivity}),
-            "give_form": GiveForm(members, role_names(), grant.user_id),
+            "give_form": self._give_form(),
             "ask_form": AskForm(initial={"days": actions.DEFAULT_DAYS}),
             "api_url": f"{dataset_api(grant.slug, dataset.name)}/grants",
             **forms,
         }
         return self.page(request, "registry/datasets/access.html", context, status)
+
+    def _give_form(self, data: Any = None) -> GiveForm:
+        members = Membership.objects.select_related("user").order_by("user__username")
+        robots = working_robots().order_by("name")
+        return GiveForm(members, robots, role_names(), self.grant.user_id, data)
 
     def get(self, request: HttpRequest, grant: Grant, name: str) -> HttpResponse:
         return self._page(request, find_dataset(grant, name))
@@ -55,8 +61,7 @@ class DatasetAccessPage(ProjectView):
             return self._level(request, dataset) or here
         if do == "give":
             grant.require(Permission.ACCESS_DECIDE)
-            members = Membership.objects.select_related("user").order_by("user__username")
-            form = GiveForm(members, role_names(), grant.user_id, request.POST)
+            form = self._give_form(request.POST)
             if form.is_valid() and attempt(
                 form, lambda: bool(actions.give_access(grant, dataset, **form.wanted).pk)
             ):

@@ -14,7 +14,7 @@ from projects.operations import Again, Done, Failed, Work
 from projects.operations.registry import Cancelled
 from registry.datasets.deletion.tombstone import require_there
 from registry.datasets.errors import Gone
-from registry.datasets.sensitivity import person_may_have
+from registry.datasets.sensitivity import holder_may_have
 from registry.models import DatasetVersion, TrainingJob
 from registry.training import tracking
 from registry.training.workload import OWNER, owner_of, plan_of
@@ -80,7 +80,7 @@ def _check_inputs(work: Work, job: TrainingJob) -> None:
             require_there(version)
         except Gone as gone:
             raise Failed(str(gone)) from None
-        if not person_may_have(work.operation.user_id, version.dataset):
+        if not holder_may_have(work.operation.user_id, version.dataset):
             raise Failed(
                 _("%(who)s may no longer have the data of “%(name)s”.")
                 % {"who": job.created_by_label, "name": version.dataset.name}

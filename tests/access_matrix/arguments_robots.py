@@ -10,6 +10,7 @@ from tests.cast import Cast
 
 
 @arguments(f"{ME}robots/<str:name>", f"{ME}robots/<str:name>/enable", body={})
+@arguments(f"{ME}robots/<str:name>/reach")
 @arguments(f"{ME}robots/<str:name>/disable", f"{ME}robots/<str:name>/end", body={"reason": "a test"})
 @arguments(f"{ME}robots/<str:name>/tokens", body={"name": "a token"})
 @arguments(f"{PAGE}settings/robots/<str:name>/", body={})

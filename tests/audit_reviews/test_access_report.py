@@ -115,6 +115,7 @@ def world(cast: Cast) -> World:
     for name in ("poller", "loader", "gone"):
         do("post", "robots", {"name": name, "role": "scientist"})
         do("post", f"robots/{name}/tokens", {"name": f"{name}-1"})
+        do("post", "datasets/maps/grants", {"robot": name, "reason": "Nightly."})
     poller = {"role": "viewer", "description": "", "responsible": "bob", "expires_at": later}
     do("patch", "robots/poller", poller)
     do("post", "robots/loader/disable", {"reason": "It loads too much."})
@@ -149,7 +150,7 @@ def _tables(account_id: Any) -> dict[str, Any]:
     with scope(account_id):
         members = Membership.objects.filter(live).select_related("user")
         grants = PermissionGrant.objects.filter(live, ended_at=None).select_related("user")
-        lets = DatasetGrant.objects.filter(live, ended_at=None).select_related("user")
+        lets = DatasetGrant.objects.filter(live, ended_at=None).select_related("user", "robot")
         tokens = Token.objects.filter(revoked_at=None, expires_at__gt=now).select_related("user", "robot")
         robots = Robot.objects.filter(live, deleted_at=None)
         return {
@@ -158,7 +159,12 @@ def _tables(account_id: Any) -> dict[str, Any]:
             "grants": sorted((g.user.username, g.permission) for g in grants),
             "datasets": sorted(Dataset.objects.values_list("name", "sensitivity")),
             "dataset_grants": sorted(
-                (str(let.dataset_id), let.bearer, let.expires_at is None) for let in lets
+                (
+                    str(let.dataset_id),
+                    holder_of(let.bearer) if let.robot else let.bearer,
+                    let.expires_at is None,
+                )
+                for let in lets
             ),
             "tokens": sorted((_holder(t), t.label, t.expires_at) for t in tokens),
             "robots": sorted((r.name, r.role, r.disabled_at is not None) for r in robots),
@@ -207,6 +213,7 @@ def test_who_may_have_guarded_data_is_told_by_name_and_by_role(world: World) -> 
     found = reach(world.report())
     assert found["bob"].datasets == ("maps (confidential)",)
     assert found["sam"].datasets == ("maps (confidential)",), "as a labeller"
+    assert found["robot poller"].datasets == ("maps (confidential)",), "by its name"
     assert found["stella"].datasets == ()
     assert set(found["alice"].datasets) == {"maps (confidential)", "recipes (restricted)"}
     assert all(level in GUARDED for level in ("confidential", "restricted"))

@@ -12,9 +12,10 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import User
 from projects import approvals
 from projects.actions.access import check_days
+from projects.actions.robots import find_robot
 from projects.doors import Grant
 from projects.holdings import check_role
-from projects.models import ApprovalRequest, Membership
+from projects.models import ApprovalRequest, Membership, Robot, RobotState
 from projects.notifications import notify
 from projects.permissions import Permission
 from registry.datasets.sensitivity import GUARDED, may_have, rank
@@ -36,8 +37,8 @@ def _reason(text: str) -> str:
 
 def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> ApprovalRequest | None:
     """Make a dataset more sensitive at once, or less: that needs `access.decide`, else it is asked for, and the request
-    is returned. The person who raises it to confidential or above keeps access, by a grant of their own on record; no
-    grant names a robot.
+    is returned. The person who raises it to confidential or above keeps access, by a grant of their own on record; a
+    robot that does needs somebody to let it.
 
     Raises `Invalid` without a reason or for no such level, `Conflict` for the level that it has.
     """
@@ -103,7 +104,7 @@ def access_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
     dataset = Dataset.objects.filter(pk=request.target_id).first()
     if dataset is None:
         return [(_("Dataset"), _("gone"))]
-    rows = DatasetGrant.objects.select_related("user").filter(dataset=dataset, ended_at=None)
+    rows = DatasetGrant.objects.select_related("user", "robot").filter(dataset=dataset, ended_at=None)
     return [
         (_("Dataset"), dataset.name),
         (_("Sensitivity"), str(dataset.get_sensitivity_display())),
@@ -118,26 +119,29 @@ def give_access(
     *,
     username: str = "",
     role: str = "",
+    robot: str = "",
     days: int | None = None,
     reason: str,
 ) -> DatasetGrant:
-    """Let a member, or everybody of a role, at a dataset; for good unless `days` is given.
+    """Let a member, a robot, or everybody of a role, at a dataset; for good unless `days` is given.
 
-    Raises `Invalid` for a missing reason, both or neither of person and role; `NotFound` for who is no member;
-    `Forbidden` to oneself.
+    Raises `Invalid` for a missing reason, and unless exactly one of the three is named; `NotFound` for who is no member
+    and for no such robot; `Conflict` for a robot that does not work; `Forbidden` to oneself.
     """
     grant.require(Permission.ACCESS_DECIDE)
     reason = _reason(reason)
     if days is not None:
         check_days(days)
-    if bool(username) == bool(role):
-        message = _("Name a person or a role, one of the two.")
+    if sum(map(bool, (username, role, robot))) != 1:
+        message = _("Name a person, a robot or a role, one of the three.")
         raise Invalid("dataset.bearer", message, errors={"username": [message]})
     if role:
         check_role(role)
         if role == grant.role and not approvals_alone(grant):
             raise Forbidden("access.self", _("This is your own role. Ask for access: somebody else decides."))
         return _let(grant, dataset, role=role, reason=reason, days=days)
+    if robot:
+        return _let(grant, dataset, robot=_robot_for(grant, dataset, robot), reason=reason, days=days)
     member = Membership.objects.select_related("user").filter(user__username__iexact=username.strip()).first()
     if member is None:
         message = _("“%(user)s” is not a member of this project.") % {"user": username}
@@ -156,11 +160,32 @@ def approvals_alone(grant: Grant) -> bool:
     return not holders_of(Permission.ACCESS_DECIDE) - {grant.user_id}
 
 
+def _robot_for(grant: Grant, dataset: Dataset, name: str) -> Robot:
+    """Return the robot to let at a dataset, locked: it cannot be removed meanwhile. Who could act by it must have the
+    data themselves.
+    """
+    robot = find_robot(name, lock=True)
+    if not robot.works:
+        raise Conflict(
+            "robot.stopped",
+            _("“%(name)s” is %(state)s: it would read nothing.")
+            % {"name": robot.name, "state": RobotState(robot.state).label},
+        )
+    by_it = grant.can(Permission.TOKEN_MANAGE) or robot.responsible_id == grant.user_id
+    if by_it and not may_have(grant, dataset) and not approvals_alone(grant):
+        raise Forbidden(
+            "access.self",
+            _("You could read this data by the robot, and may not have it yourself: somebody else decides."),
+        )
+    return robot
+
+
 def _let(
     grant: Grant,
     dataset: Dataset,
     *,
     user: User | None = None,
+    robot: Robot | None = None,
     role: str = "",
     reason: str,
     days: int | None = None,
@@ -168,6 +193,7 @@ def _let(
     let = DatasetGrant(
         dataset=dataset,
         user=user,
+        robot=robot,
         role=role,
         reason=reason[:500],
         granted_by_label=grant.actor.person[:160],
@@ -179,30 +205,44 @@ def _let(
         dataset,
         detail={
             "to": let.bearer,
-            "bearer": "role" if role else "person",
+            "bearer": let.bearer_kind,
             "days": days,
             "until": let.expires_at.isoformat() if let.expires_at else None,
             "reason": reason,
             "grant": str(let.pk),
         },
     )
-    if user is not None and user.pk != grant.user_id:
-        notify(
-            grant.account_id,
-            GRANTED,
-            noop("You may have the data of “%(name)s”"),
-            noop("%(who)s: %(note)s"),
-            recipients=[user.pk],
-            values={"name": dataset.name, "who": let.granted_by_label, "note": reason},
-            link=f"/projects/{grant.slug}/datasets/{dataset.name}/",
-        )
+    _tell(grant, let, reason)
     return let
+
+
+def _tell(grant: Grant, let: DatasetGrant, reason: str) -> None:
+    """Tell the person, or who is responsible for the robot, unless they did it."""
+    to, subject = let.user_id, noop("You may have the data of “%(name)s”")
+    if let.robot is not None:
+        to, subject = let.robot.responsible_id, noop("The robot “%(robot)s” may have the data of “%(name)s”")
+    if to is None or to == grant.user_id:
+        return
+    notify(
+        grant.account_id,
+        GRANTED,
+        subject,
+        noop("%(who)s: %(note)s"),
+        recipients=[to],
+        values={
+            "name": let.dataset.name,
+            "robot": let.bearer,
+            "who": let.granted_by_label,
+            "note": reason,
+        },
+        link=f"/projects/{grant.slug}/datasets/{let.dataset.name}/",
+    )
 
 
 def find_grant(dataset: Dataset, pk: UUID) -> DatasetGrant:
     """Return a grant on a dataset; raises `NotFound`."""
     found: DatasetGrant | None = (
-        DatasetGrant.objects.select_related("user", "dataset").filter(dataset=dataset, pk=pk).first()
+        DatasetGrant.objects.select_related("user", "robot", "dataset").filter(dataset=dataset, pk=pk).first()
     )
     if found is None:
         raise NotFound("dataset.grant_not_found", _("There is no such grant on this dataset."))
@@ -211,8 +251,18 @@ def find_grant(dataset: Dataset, pk: UUID) -> DatasetGrant:
 
 def end_access(grant: Grant, let: DatasetGrant) -> None:
     """End a grant on a dataset. Raises `Conflict` for one that has ended."""
-    if let.user_id != grant.user_id:
+    if let.user_id is None or let.user_id != grant.user_id:
         grant.require(Permission.ACCESS_DECIDE)
     if not DatasetGrant.objects.filter(pk=let.pk, ended_at=None).update(ended_at=timezone.now()):
         raise Conflict("access.ended", _("This grant has ended already."))
     audit.record("dataset.access_end", let.dataset, detail={"to": let.bearer, "grant": str(let.pk)})
+
+
+def end_access_of(robot: Robot) -> int:
+    """End every grant that names a robot that is removed, each on record; returns how many."""
+    ended = 0
+    for let in DatasetGrant.objects.select_related("dataset", "robot").filter(robot=robot, ended_at=None):
+        ended += DatasetGrant.objects.filter(pk=let.pk, ended_at=None).update(ended_at=timezone.now())
+        detail = {"to": let.bearer, "grant": str(let.pk), "robot_removed": True}
+        audit.record("dataset.access_end", let.dataset, detail=detail)
+    return ended
