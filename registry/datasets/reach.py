@@ -8,7 +8,7 @@ from projects.doors import Grant
 from projects.permissions import Permission
 from projects.reach import Thing
 from registry.datasets.actions.sensitivity import approvals_alone
-from registry.datasets.sensitivity import GUARDED, bears, granted, live_grants, visible
+from registry.datasets.sensitivity import GUARDED, bears, granted, live_grants, role_for, visible
 from registry.models import Dataset, DatasetGrant
 
 MOST = 500
@@ -40,7 +40,7 @@ def more_by_robot(grant: Grant, robot_id: UUID) -> bool:
     by_name = live_grants().filter(
         robot_id=robot_id, dataset__sensitivity__in=GUARDED, dataset__deleted_at=None
     )
-    own = Dataset.objects.filter(granted(grant.user_id, grant.role))
+    own = Dataset.objects.filter(granted(grant.user_id, role_for(grant)))
     return by_name.exclude(dataset__in=own).exists() and not approvals_alone(grant)
 
 

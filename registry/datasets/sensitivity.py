@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Forbidden, Invalid
 from projects.doors import Grant
-from projects.holdings import holding_of
+from projects.holdings import holding_of, own_role
 from projects.permissions import Permission
 from registry.models import Dataset, DatasetGrant, TrainingJob
 
@@ -55,13 +55,22 @@ def granted(holder_id: UUID, role: str) -> Exists:
     return Exists(live_grants().filter(bears(holder_id, role), dataset_id=OuterRef("pk")))
 
 
+def role_for(grant: Grant) -> str:
+    """The role whose data somebody may have: their own. A token can name any role that may do no more than its person,
+    and gets by that nothing that was given to the people of that role; nor, in a lesser role, what was given to its
+    person's.
+    """
+    own = own_role(grant)
+    return own if grant.workload_id is not None or own == grant.role else ""
+
+
 def visible(grant: Grant, rows: QuerySet[Dataset]) -> QuerySet[Dataset]:
     """The datasets that somebody may know of."""
     if grant.workload_id is not None:
         return rows.filter(pk__in=_named(grant.workload_id)[0])
     if grant.can(Permission.ACCESS_DECIDE):
         return rows
-    return rows.filter(~Q(sensitivity=Level.RESTRICTED) | granted(grant.user_id, grant.role))
+    return rows.filter(~Q(sensitivity=Level.RESTRICTED) | granted(grant.user_id, role_for(grant)))
 
 
 def _named(workload_id: UUID) -> tuple[list[UUID], list[UUID]]:
@@ -81,7 +90,7 @@ def names_version(grant: Grant, version_id: UUID) -> bool:
 
 def may_have(grant: Grant, dataset: Dataset) -> bool:
     """Whether somebody may have this dataset's data, as far as its sensitivity goes."""
-    return _may_have(dataset, grant.user_id, grant.role)
+    return _may_have(dataset, grant.user_id, role_for(grant))
 
 
 def _may_have(dataset: Dataset, holder_id: UUID, role: str) -> bool:

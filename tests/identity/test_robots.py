@@ -194,6 +194,19 @@ def test_nobody_gets_more_by_a_robot_than_they_have(cast: Cast) -> None:
     assert made(cast, "mia", role="operator", name="deployer").name == "deployer"
 
 
+def test_a_token_of_a_role_makes_no_robot_of_the_people_of_that_role(cast: Cast) -> None:
+    with cast.inside("alice") as grant:
+        make_role(grant, name="builder", permissions=["token.use", "token.manage", "dataset.download"])
+        lots = Dataset(name="lots", sensitivity="restricted")
+        lots.save(force_insert=True)
+        give_access(grant, lots, role="builder", reason="their work")
+    header = cast.bearer("mia", role="builder")
+    answer = Client().post(
+        f"{cast.url}/robots", {"name": "mine", "role": "builder"}, content_type="application/json", **header
+    )
+    assert (answer.status_code, answer.json()["permission"]) == (403, "access.decide"), answer.content
+
+
 def test_a_token_that_makes_a_robots_token_gives_it_no_longer_life(cast: Cast) -> None:
     made(cast)
     header = cast.bearer("alice", lifetime=timedelta(minutes=10), addresses=["127.0.0.0/8"])

@@ -138,6 +138,33 @@ def test_a_role_can_be_let_at_it(cast: Cast) -> None:
     assert download(cast, "sam", query="reason=drift").status == 403
 
 
+def test_a_token_that_names_a_role_is_not_let_at_what_that_role_may_have(cast: Cast) -> None:
+    """mia and alice make themselves tokens of a scientist's role; sam is one."""
+    make(cast, "restricted")
+    with cast.inside("alice") as grant:
+        actions.give_access(grant, Dataset.objects.get(), role="scientist", reason="all of the yield team")
+    text = cast.token("mia", role="scientist")[1]
+    listed = cast.client("").get(f"{cast.url}/datasets", HTTP_AUTHORIZATION=f"Bearer {text}").json()
+    assert (download(cast, None, token=text, query="reason=drift").status, listed["results"]) == (404, [])
+    with scope(cast.acme.account_id):
+        DatasetGrant.objects.filter(user=cast.alice).update(ended_at=timezone.now())
+    own, as_another = cast.token("alice")[1], cast.token("alice", role="scientist")[1]
+    assert download(cast, None, token=own, query="reason=drift").status == 403
+    assert download(cast, None, token=as_another, query="reason=drift").status == 404
+    assert download(cast, None, token=cast.token("sam")[1], query="reason=drift").status == 200
+    assert download(cast, None, token=cast.token("sam", role="viewer")[1]).status == 403
+
+
+def test_a_token_of_a_lesser_role_does_not_let_its_own_person_at_data(cast: Cast) -> None:
+    make(cast)
+    body = {"role": "owner", "reason": "curious"}
+    for role in ("owner", "steward"):
+        answer = cast.client("").post(
+            f"{cast.url}/datasets/wafers/grants", body, "application/json", **cast.bearer("alice", role=role)
+        )
+        assert (answer.status_code, answer.json()["code"]) == (403, "access.self"), answer.content
+
+
 def test_nobody_lets_themselves_at_data(cast: Cast) -> None:
     dataset = make(cast)
     with cast.inside("stella") as grant:
@@ -222,6 +249,12 @@ def test_a_jobs_token_reaches_what_its_launch_named_and_nothing_else(cast: Cast)
             workload_id=job.workload_id,
             lifetime=timedelta(hours=1),
         )
+    assert download(cast, None, token=text).status == 200
+    with cast.inside("alice") as grant:
+        actions.set_sensitivity(grant, named, "restricted", "lots of a customer")
+    assert download(cast, None, token=text).status == 403
+    with cast.inside("stella") as grant:
+        actions.give_access(grant, named, role="scientist", reason="all of the yield team")
     assert download(cast, None, token=text).status == 200
     assert download(cast, None, token=text, name=other.name).status == 404
     client, bearer = cast.client(""), {"HTTP_AUTHORIZATION": f"Bearer {text}"}
