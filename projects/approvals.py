@@ -26,10 +26,10 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import PlatformRole, User
 from accounts.tenancy import require_account
 from projects.doors.grant import Grant
-from projects.holdings import holders_of
+from projects.holdings import holders_of, holding_of
 from projects.models import ApprovalRequest, Project
 from projects.notifications import notify
-from projects.permissions import Role
+from projects.permissions import Permission, Role
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -46,7 +46,9 @@ Panel = Callable[[ApprovalRequest], tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What may be asked for. `permission` decides; `check` may refuse a decider (raises `Forbidden`)."""
+    """What may be asked for. `permission` decides; `check` may refuse a decider (raises `Forbidden`). `asked_with` is
+    what asking takes, and what who asked must still hold as it is approved.
+    """
 
     name: str
     label: "_StrPromise"
@@ -56,6 +58,7 @@ class Kind:
     check: Effect | None = None
     evidence: Evidence | None = None
     panel: Panel | None = None
+    asked_with: str = Permission.APPROVAL_ASK
 
 
 _kinds: dict[str, Kind] = {}
@@ -71,9 +74,10 @@ def register_kind(
     check: Effect | None = None,
     evidence: Evidence | None = None,
     panel: Panel | None = None,
+    asked_with: str = Permission.APPROVAL_ASK,
 ) -> None:
     """Make a kind of request known; called from an app's `ready()`."""
-    _kinds[name] = Kind(name, label, permission, on_approve, on_reject, check, evidence, panel)
+    _kinds[name] = Kind(name, label, permission, on_approve, on_reject, check, evidence, panel, asked_with)
 
 
 def kind_of(name: str) -> Kind:
@@ -201,7 +205,7 @@ def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str =
     """Approve or reject. What approving does happens in this transaction, or the request stays as it was.
 
     Raises `Forbidden` for who may not decide, or asked themselves while others can decide; `Conflict` for a request
-    that is no longer waiting; `Invalid` where a team of one decides without saying why.
+    that is no longer waiting, or whose asker could not ask any more; `Invalid` where a team of one decides without saying why.
     """
     kind, note = kind_of(request.kind), note.strip()
     grant.require(kind.permission)
@@ -214,6 +218,8 @@ def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str =
     if own and not note:
         message = _("You decide on your own request: write down why.")
         raise Invalid("approval.note", message, errors={"note": [message]})
+    if approve:
+        _check_asker(kind, request)
     if kind.check is not None and approve:
         kind.check(request, grant)
     _move(request, State.APPROVED if approve else State.REJECTED, grant=grant, note=note, self_approved=own)
@@ -228,6 +234,19 @@ def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str =
     if own and approve:
         _tell_auditors(request)
     return request
+
+
+def _check_asker(kind: Kind, request: ApprovalRequest) -> None:
+    """Raise `Conflict` where who asked could not ask for this any more: a leaver's wish is nobody's."""
+    if request.asked_by_id is None:
+        return
+    held = holding_of(request.asked_by_id)
+    if held is None or kind.asked_with not in held.permissions:
+        raise Conflict(
+            "approval.asker",
+            _("%(who)s may no longer ask for this here (%(permission)s). Reject it; somebody else can ask.")
+            % {"who": request.asked_by_label, "permission": kind.asked_with},
+        )
 
 
 def withdraw(grant: Grant, request: ApprovalRequest) -> ApprovalRequest:

@@ -31,6 +31,7 @@ def register() -> None:
         _("Lower sensitivity"),
         permission=Permission.ACCESS_DECIDE,
         on_approve=sensitivity.lowered,
+        asked_with=Permission.DATASET_WRITE,
         evidence=sensitivity.lower_evidence,
     )
     notifications.register_notice(move.MOVED, _("Promotions of models"))
@@ -39,6 +40,7 @@ def register() -> None:
         _("Promotion of a model"),
         permission=Permission.APPROVAL_DECIDE,
         on_approve=promotions.approved,
+        asked_with=Permission.MODEL_PROMOTE,
         evidence=promotions.evidence,
         panel=panel,
     )
@@ -47,6 +49,7 @@ def register() -> None:
         _("Lifting of a protection"),
         permission=Permission.APPROVAL_DECIDE,
         on_approve=protecting.unprotected,
+        asked_with=Permission.MODEL_PROTECT,
         evidence=protecting.unprotect_evidence,
     )
     approvals.register_kind(
@@ -54,5 +57,6 @@ def register() -> None:
         _("Deletion of data"),
         permission=Permission.APPROVAL_DECIDE,
         on_approve=asking.approved,
+        asked_with=Permission.DATASET_DELETE,
         evidence=asking.evidence,
     )

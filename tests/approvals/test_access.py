@@ -12,7 +12,7 @@ from accounts.models import AuditEvent, User
 from accounts.tenancy import scope
 from projects import approvals, expiry, operations
 from projects.actions import access, links
-from projects.actions.members import add_member, change_role
+from projects.actions.members import add_member, change_role, remove_member
 from projects.actions.tokens import make_token
 from projects.models import ApprovalRequest, Membership, NoticeRecipient, Operation, PermissionGrant, State
 from projects.operations import work
@@ -142,6 +142,17 @@ def test_a_request_is_decided_once(cast: Cast) -> None:
         approvals.decide(grant, ApprovalRequest.objects.get(), approve=True)
     with scope(cast.acme.account_id):
         assert not PermissionGrant.objects.exists()
+
+
+def test_what_a_leaver_asked_is_rejected_and_not_approved(cast: Cast) -> None:
+    request = asked(cast)
+    with cast.inside() as grant:
+        remove_member(grant, Membership.objects.get(user=cast.bob))
+    with cast.inside("stella") as grant:
+        with pytest.raises(Conflict, match="may no longer ask"):
+            approvals.decide(grant, request, approve=True)
+        assert ApprovalRequest.objects.get().state == "waiting"
+        assert approvals.decide(grant, request, approve=False).state == "rejected"
 
 
 def test_the_same_is_asked_once_at_a_time(cast: Cast) -> None:

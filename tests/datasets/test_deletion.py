@@ -20,6 +20,8 @@ from accounts import audit
 from accounts.audit.keys import signing_key
 from accounts.crypto.signing import verifies
 from accounts.tenancy import scope
+from projects.actions.members import change_role
+from projects.models import Membership
 from projects.operations import Failed
 from projects.operations.work import Work
 from registry.blobs import BlobReader, read_range
@@ -206,6 +208,55 @@ async def test_sensitive_data_needs_a_second_person(
     await in_thread(tenant.run_operations)
     deletion = (await web.get(f"{version}/deletion", headers=owner)).json()["deletion"]
     assert (deletion["state"], deletion["decided_by_label"]) == ("deleted", "mia")
+
+
+async def test_what_was_sealed_since_somebody_asked_is_not_deleted_along(
+    tenant: Tenant, web: httpx.AsyncClient, committed_cast: Cast
+) -> None:
+    """The decider was shown version 1: version 2, which came later, must not go by their word."""
+    dataset = await make_dataset(web, tenant)
+    await put_file(web, tenant, dataset, "w.csv", CSV)
+    level = {"sensitivity": "confidential", "reason": "A customer's."}
+    owner = tenant.owner.headers
+    await web.post(f"{dataset}/sensitivity", json=level, headers=owner)
+    asked = (await delete(web, tenant, dataset, "wafers")).json()
+    assert (await put_file(web, tenant, dataset, "w.csv", CSV * 2)).status_code == 201
+    approvals = f"{tenant.api.removesuffix('datasets')}approvals/{asked['request']}"
+    _token, text = await in_thread(committed_cast.token, "mia")
+    mia = {"Authorization": f"Bearer {text}"}
+    refused = await web.post(f"{approvals}/approve", json={}, headers=mia)
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset.deletion_changed")
+    assert "v1 then, v1, v2 now" in refused.json()["detail"]
+    versions = (await web.get(f"{dataset}/versions", headers=owner)).json()["results"]
+    assert [one["state"] for one in versions] == ["ready", "ready"]
+    assert (await web.post(f"{approvals}/reject", json={}, headers=mia)).status_code == 200
+    again = (await delete(web, tenant, dataset, "wafers")).json()
+    approvals = approvals.replace(asked["request"], again["request"])
+    assert (await web.post(f"{approvals}/approve", json={}, headers=mia)).status_code == 200
+
+
+def _make_viewer(cast: Cast, name: str) -> None:
+    with cast.inside() as grant:
+        change_role(grant, Membership.objects.get(user=cast.people[name]), "viewer")
+
+
+async def test_who_may_delete_no_more_has_nothing_deleted_by_an_old_request(
+    tenant: Tenant, web: httpx.AsyncClient, committed_cast: Cast
+) -> None:
+    dataset = await make_dataset(web, tenant)
+    await put_file(web, tenant, dataset, "w.csv", CSV)
+    level = {"sensitivity": "confidential", "reason": "A customer's."}
+    await web.post(f"{dataset}/sensitivity", json=level, headers=tenant.owner.headers)
+    _token, text = await in_thread(committed_cast.token, "mia")
+    mia = {"Authorization": f"Bearer {text}"}
+    asked = (await delete(web, tenant, f"{dataset}/versions/1", "wafers@1", mia)).json()
+    await in_thread(_make_viewer, committed_cast, "mia")
+    approvals = f"{tenant.api.removesuffix('datasets')}approvals/{asked['request']}"
+    refused = await web.post(f"{approvals}/approve", json={}, headers=tenant.owner.headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "approval.asker"), refused.text
+    assert "dataset.delete" in refused.json()["detail"]
+    version = (await web.get(f"{dataset}/versions/1", headers=tenant.owner.headers)).json()
+    assert version["state"] == "ready"
 
 
 async def test_who_reads_meanwhile_gets_the_whole_file_or_a_sentence(

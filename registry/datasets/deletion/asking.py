@@ -123,8 +123,30 @@ def approved(request: ApprovalRequest, grant: Grant) -> None:
     """What approving does."""
     rows = DatasetDeletion.objects.select_related("dataset", "version__dataset")
     deletion = rows.get(pk=request.payload["deletion"])
+    # Versions that are sealed meanwhile come before this lock, and are seen, or after it, and find the dataset gone.
+    deletion.dataset = Dataset.objects.select_for_update().get(pk=deletion.dataset_id)
+    _check_as_shown(request, deletion)
     deletion.decided_by_label = grant.actor.person[:160]
     _begin(grant, deletion)
+
+
+def _check_as_shown(request: ApprovalRequest, deletion: DatasetDeletion) -> None:
+    """Raise `Conflict` where more would be lost than what was written down for the decider: other versions, data of
+    another sensitivity, or what a protected alias points to by now.
+    """
+    then = {code: text for code, text in request.payload["evidence"]}
+    found = what_depends(deletion.dataset, deletion.version)
+    now = {code: text for code, text in _facts(deletion.dataset, deletion.version, found)}
+    changed = [code for code in ("versions", "sensitivity") if then[code] != now[code]]
+    if changed or not set(found.protected) <= set(then["protected"].split(", ")):
+        raise Conflict(
+            "dataset.deletion_changed",
+            _(
+                "Nothing was deleted: “%(name)s” is not what it was when this was asked (versions: %(then)s then, "
+                "%(now)s now). Reject this, and let it be asked again."
+            )
+            % {"name": deletion.label, "then": then["versions"], "now": now["versions"]},
+        )
 
 
 def _begin(grant: Grant, deletion: DatasetDeletion) -> None:
