@@ -205,7 +205,8 @@ def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str =
     """Approve or reject. What approving does happens in this transaction, or the request stays as it was.
 
     Raises `Forbidden` for who may not decide, or asked themselves while others can decide; `Conflict` for a request
-    that is no longer waiting, or whose asker could not ask any more; `Invalid` where a team of one decides without saying why.
+    that is no longer waiting, or whose asker could not ask any more; `Invalid` where a team of one decides without
+    saying why.
     """
     kind, note = kind_of(request.kind), note.strip()
     grant.require(kind.permission)

@@ -24,6 +24,10 @@ class Mlflow(Runs, Files, Registered):
         """Return the artifact address of a version's files."""
         if version.model_id:
             return self.logged_model(version.model_id).artifact_uri
+        return self.download_uri(version)
+
+    def download_uri(self, version: ModelVersion) -> str:
+        """Return the address from which MLflow's clients load a version."""
         found = self.get(
             f"{V2}/model-versions/get-download-uri", name=version.name, version=str(version.version)
         )

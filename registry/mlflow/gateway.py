@@ -153,6 +153,9 @@ class MlflowGateway(ProjectApp):
             call.raw = await request.read(JSON_LIMIT)
             call.body = _parsed(call.raw)
         await calls.check(grant, call)
+        if "path" in call.match.variables and kind is not Kind.DOWNLOAD:
+            path = call.path.removeprefix(f"{FILES}/artifacts/")
+            await self.in_scope(request, grant, protection.require_loose, grant, path)
         if call.match.route.drops is not None:
             touched = await protection.touched_by(grant, call.match.route.drops, call.body or {})
             await self.in_scope(request, grant, protection.require_free, grant, touched)

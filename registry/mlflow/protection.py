@@ -1,20 +1,23 @@
 """Protected aliases, where anything would move one: the gateway, the API and the pages ask here first."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts.errors import Forbidden
+from accounts.errors import Forbidden, NotFound
 from projects.doors.grant import Grant
 from registry.mlflow import guards
+from registry.mlflow.client import Mlflow
 from registry.mlflow.entities import RegisteredModel
 from registry.mlflow.routes import V2, Drops
 from registry.mlflow.transport import get_json
-from registry.models import ProtectedAlias
+from registry.models import Promotion, ProtectedAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,50 @@ def require_free(grant: Grant, touched: Touched) -> None:
         },
         aliases=found,
     )
+
+
+def require_loose(grant: Grant, path: str) -> None:
+    """Raise `Forbidden` for a file, or a folder above files, of a version that was promoted to a protected alias, or
+    that waits to be: what a second person agreed to is what the alias means. In the account's scope.
+
+    `path` is a place below the artifact folder. MLflow decodes it once more, so it is compared decoded.
+    """
+    path = unquote(path)
+    parts = path.split("/")
+    above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    below = json.dumps(f"{path}/", ensure_ascii=False)[:-1]
+    for side in ("challenger", "current"):
+        # An element of the list is one of these, or begins with that, as JSON writes it.
+        kept = Q(**{f"evidence__{side}__folders__has_any_keys": above})
+        kept |= Q(**{f"evidence__{side}__folders__icontains": below})
+        for promotion in Promotion.objects.filter(kept).select_related("request", "operation"):
+            version = promotion.version if side == "challenger" else promotion.from_version
+            if version is not None and _held(promotion, version):
+                raise Forbidden(
+                    "model.files_protected",
+                    _(
+                        "Nothing was changed: “%(path)s” belongs to version %(version)d of “%(model)s”, which was "
+                        "promoted to the protected alias “%(alias)s”, or asked to be. Log a new model."
+                    )
+                    % {
+                        "path": path.rpartition("/")[2][:200],
+                        "version": version,
+                        "model": promotion.model,
+                        "alias": promotion.alias,
+                    },
+                )
+
+
+def _held(promotion: Promotion, version: int) -> bool:
+    """Whether a promotion is under way, or its alias is still protected and points to that version."""
+    if promotion.state in (Promotion.State.WAITING, Promotion.State.MOVING):
+        return True
+    if not protected_among([promotion.model], [promotion.alias]):
+        return False
+    try:
+        return Mlflow(promotion.account_id).model(promotion.model).aliases.get(promotion.alias) == version
+    except NotFound:
+        return False
 
 
 async def touched_by(grant: Grant, drops: Drops, body: Mapping[str, Any]) -> Touched:

@@ -1,9 +1,11 @@
 """What a decider ought to see of a model version, written down as it is when somebody asks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from accounts.errors import NotFound, PortalError, Unprocessable
+from registry.mlflow.artifacts import folder_of
 from registry.mlflow.client import Mlflow
 from registry.mlflow.entities import ModelVersion, Run
 from registry.mlproject.documents import load_yaml
@@ -52,8 +54,38 @@ def of_version(mlflow: Mlflow, version: ModelVersion) -> dict[str, Any]:
         "made_from": job.made_from if job is not None else "",
         "trained_by": _author(run, job),
         "signature": _signature(mlflow, version),
+        "folders": folders_of(mlflow, version),
         "created_at": version.created_at.isoformat() if version.created_at else None,
     }
+
+
+def folders_of(mlflow: Mlflow, version: ModelVersion) -> list[str]:
+    """Where the files lie that the portal serves of a version, and those that MLflow's own clients load.
+    `registry.mlflow.protection` keeps them from being replaced.
+    """
+    found: set[str] = set()
+    workspace = mlflow.ensure_workspace()
+    for address in _addresses(mlflow, version):
+        try:
+            found.add(folder_of(address, workspace))
+        except PortalError as error:
+            if error.status >= 500:
+                raise
+    return sorted(found)
+
+
+def _addresses(mlflow: Mlflow, version: ModelVersion) -> Iterator[str]:
+    """Yield addresses of artifacts. `runs:/<run>/<path>` means a path of the run, and a model that it logged by that
+    name.
+    """
+    for address in {mlflow.root_of(version), mlflow.download_uri(version)}:
+        run_id, _slash, path = address.removeprefix("runs:/").partition("/")
+        if not address.startswith("runs:/"):
+            yield address
+        elif (run := _run(mlflow, run_id)) is not None:
+            yield f"{run.artifact_uri}/{path}"
+            logged = (mlflow.logged_model(model_id) for model_id in run.model_ids)
+            yield from (model.artifact_uri for model in logged if model.name == path)
 
 
 def compared(challenger: dict[str, Any] | None, current: dict[str, Any] | None) -> list[Compared]:

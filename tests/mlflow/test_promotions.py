@@ -7,6 +7,7 @@ import pytest
 from tests.mlflow.conftest import Tenant
 
 V2 = "/api/2.0/mlflow"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
 MODEL = """
 import json, mlflow
@@ -62,6 +63,16 @@ def make_model(tenant: Tenant, name: str, *values: float) -> None:
         version = {"name": name, "source": f"runs:/{run_id}/model", "run_id": run_id}
         tenant.call("POST", f"{V2}/model-versions/create", json=version).raise_for_status()
     tenant.api("PUT", f"models/{name}/aliases/champion", json={"version": 1}).raise_for_status()
+
+
+def run_of(tenant: Tenant, name: str, version: int) -> str:
+    """Where a version's run keeps its files, as `<experiment>/<run>`."""
+    found = tenant.call(
+        "GET", f"{V2}/model-versions/get", params={"name": name, "version": str(version)}
+    ).json()
+    run_id = found["model_version"]["run_id"]
+    run = tenant.call("GET", f"{V2}/runs/get", params={"run_id": run_id}).json()["run"]
+    return f"{run['info']['experiment_id']}/{run_id}"
 
 
 def protect(tenant: Tenant, name: str) -> str:
@@ -171,6 +182,35 @@ def test_a_second_person_approves_and_the_portal_moves_it(a: Tenant) -> None:
         assert a.events(action), action
     notices = a.portal.query("SELECT subject FROM portal.projects_notice WHERE kind = 'model.promoted'")
     assert ("Promoted: %(what)s",) in notices
+
+
+def test_the_files_of_what_was_promoted_are_not_replaced(a: Tenant) -> None:
+    """From when somebody asks until the alias points elsewhere; other files of the same run are free."""
+    make_model(a, "swapped")
+    protect(a, "swapped")
+    first, second = (run_of(a, "swapped", version) for version in (1, 2))
+
+    def replace(place: str, method: str = "PUT", inside: str = "model/model.pkl") -> int:
+        content = {"content": b"evil"} if method == "PUT" else {}
+        answer = a.call(method, f"{FILES}/{place}/artifacts/{inside}", **content)
+        if answer.status_code == 403:
+            assert answer.json()["code"] == "model.files_protected"
+        return int(answer.status_code)
+
+    for place in (first, second):
+        assert replace(place) == 200
+    asked = ask(a, "swapped", 2)
+    for place in (first, second):
+        assert (replace(place), replace(place, inside="other.txt")) == (403, 200)
+    for inside in ("model", "model/model.pkl", "mod%%36%35l/model.pkl"):
+        assert replace(second, "DELETE", inside) == 403, inside
+    assert replace(second, inside="mod%%36%35l/model.pkl") == 403
+    moving = approve(a, asked)
+    assert a.work(moving["operation"])["state"] == "succeeded"
+    assert (replace(first), replace(second)) == (200, 403)
+    back = approve(a, ask(a, "swapped", 1))
+    assert a.work(back["operation"])["state"] == "succeeded"
+    assert (replace(first), replace(second)) == (403, 200)
 
 
 def test_what_is_rejected_or_withdrawn_moves_nothing(a: Tenant, yields: str) -> None:

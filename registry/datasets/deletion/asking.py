@@ -134,9 +134,9 @@ def _check_as_shown(request: ApprovalRequest, deletion: DatasetDeletion) -> None
     """Raise `Conflict` where more would be lost than what was written down for the decider: other versions, data of
     another sensitivity, or what a protected alias points to by now.
     """
-    then = {code: text for code, text in request.payload["evidence"]}
+    then: dict[str, str] = dict(request.payload["evidence"])
     found = what_depends(deletion.dataset, deletion.version)
-    now = {code: text for code, text in _facts(deletion.dataset, deletion.version, found)}
+    now = dict(_facts(deletion.dataset, deletion.version, found))
     changed = [code for code in ("versions", "sensitivity") if then[code] != now[code]]
     if changed or not set(found.protected) <= set(then["protected"].split(", ")):
         raise Conflict(
