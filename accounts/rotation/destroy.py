@@ -92,7 +92,8 @@ def shred(account_id: UUID, *, confirm: str, slug: str, reason: str) -> Shredded
         message = _("Say why: the reason goes on record.")
         raise Invalid("key.reason", message, errors={"reason": [message]})
     with scope(account_id):
-        account = Account.objects.filter(pk=account_id).first()
+        # Locked: who reopens the account at this moment comes before, and is seen, or after.
+        account = Account.objects.select_for_update().filter(pk=account_id).first()
         if account is None:
             raise NotFound("account.not_found", _("There is no such account."))
         if account.state == Account.State.ACTIVE:

@@ -12,17 +12,19 @@ from projects.actions.robots import tell_of_leaver
 from projects.doors.grant import Grant
 from projects.holdings import check_role, role_permissions
 from projects.models import Membership
-from projects.permissions import Role
+from projects.permissions import Permission, Role
+from projects.reach import given_to_role
 
 
 def add_member(grant: Grant, username: str, role: str, *, expires_at: datetime | None = None) -> Membership:
     """Make a person a member, for good or until a moment.
 
-    Raises `NotFound` for nobody of that name, `Conflict` for a member, `Invalid` for a role, or for a moment that has
-    passed.
+    Raises `NotFound` for nobody of that name, `Forbidden` for a role that is not theirs to give, `Conflict` for a
+    member, `Invalid` for a role, or for a moment that has passed.
     """
     check_role(role)
     _within_own(grant, role)
+    _may_let_at(grant, role)
     if expires_at is not None and expires_at <= timezone.now():
         message = _("This moment has passed.")
         raise Invalid("member.until", message, errors={"until": [message]})
@@ -67,6 +69,19 @@ def _within_own(grant: Grant, role: str) -> None:
         )
 
 
+def _may_let_at(grant: Grant, role: str, *, oneself: bool = False) -> None:
+    """Raise `Forbidden` for a role that guarded data was given to, unless by who decides on access, and for others than
+    themselves: to be of that role is to have the data.
+    """
+    if grant.break_glass_id is not None or not given_to_role(role):
+        return
+    grant.require(Permission.ACCESS_DECIDE)
+    if oneself:
+        raise Forbidden(
+            "access.self", _("Nobody lets themselves at data: somebody else has to give you this role.")
+        )
+
+
 def keep_an_owner(membership: Membership) -> None:
     """Raise `Conflict` where this is the last owner. Every owner's row is locked, always in one order: of two owners
     who leave at the same moment, the second one waits, and finds themselves the last."""
@@ -77,10 +92,14 @@ def keep_an_owner(membership: Membership) -> None:
 
 
 def change_role(grant: Grant, membership: Membership, role: str) -> Membership:
-    """Give a member another role. Raises `Conflict` where the project would be left without an owner."""
+    """Give a member another role. Raises `Forbidden` for one that is not theirs to give, `Conflict` where the project
+    would be left without an owner.
+    """
     check_role(role)
     _within_own(grant, role)
     _within_own(grant, membership.role)
+    if role != membership.role:
+        _may_let_at(grant, role, oneself=membership.user_id == grant.user_id)
     if role != Role.OWNER:
         keep_an_owner(membership)
     before = membership.role

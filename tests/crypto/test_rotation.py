@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -302,6 +303,34 @@ def test_shredding_needs_a_still_account_the_name_and_a_reason_and_leaves_nothin
         assert event.detail["versions"] == [1, 2]
         assert event.detail["reason"] == "contract ended"
     assert next(keys for keys in status(live=True).accounts if keys.id == acme).versions == []
+
+
+def test_an_account_that_is_opened_at_that_moment_keeps_its_keys(acme: UUID) -> None:
+    """Whoever reopens it has not committed yet as the keys are about to go."""
+    a_credential(acme)
+    with scope(acme):
+        Account.objects.filter(pk=acme).update(state=Account.State.SUSPENDED)
+    ended: list[object] = []
+
+    def destroy() -> None:
+        try:
+            with acting_as(SYSTEM, via="test"):
+                ended.append(shred(acme, confirm="acme-1", slug="acme-1", reason="contract ended"))
+        except Conflict as error:
+            ended.append(error.code)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=destroy)
+    with scope(acme):
+        Account.objects.filter(pk=acme).update(state=Account.State.ACTIVE)
+        thread.start()
+        thread.join(1.0)
+        assert ended == []
+    thread.join(10.0)
+    assert ended == ["key.account_active"]
+    with scope(acme):
+        assert AccountKey.objects.get().state == KeyState.ACTIVE
 
 
 def test_the_command_rotates_tells_and_shreds(acme: UUID, committed_cast: Cast) -> None:

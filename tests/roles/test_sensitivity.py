@@ -11,9 +11,12 @@ from accounts.errors import Conflict, Forbidden, Invalid
 from accounts.models import AuditEvent
 from accounts.tenancy import scope
 from projects import approvals
+from projects.actions.members import change_role
+from projects.actions.roles import make_role
 from projects.actions.tokens import mint_run_token
-from projects.models import ApprovalRequest, Token
+from projects.models import ApprovalRequest, Membership, Token
 from projects.operations import Failed, Work
+from projects.permissions import permissions_of
 from registry.blobs.writer import BlobWriter
 from registry.datasets import sweep
 from registry.datasets.access import open_for_job
@@ -172,6 +175,32 @@ def test_nobody_lets_themselves_at_data(cast: Cast) -> None:
             actions.give_access(grant, dataset, username="stella", reason="curious")
         with pytest.raises(Forbidden):
             actions.give_access(grant, dataset, role="steward", reason="curious")
+
+
+def test_nobody_takes_a_role_for_the_data_that_was_given_to_it(cast: Cast) -> None:
+    """An owner who makes themselves a scientist for an hour; a manager of members who makes a friend one."""
+    make(cast, "restricted")
+    with cast.inside("stella") as grant:
+        actions.give_access(grant, Dataset.objects.get(), role="scientist", reason="all of the yield team")
+    with cast.inside() as grant:
+        change_role(grant, Membership.objects.get(user=cast.mia), "owner")
+        make_role(grant, name="staff", permissions=[*permissions_of("maintainer"), "member.manage"])
+        change_role(grant, Membership.objects.get(user=cast.bob), "staff")
+        with pytest.raises(Forbidden, match="lets themselves"):
+            change_role(grant, Membership.objects.get(user=cast.alice), "scientist")
+    members, people = f"{cast.url}/members", {"charlie": "scientist", "oscar": "scientist"}
+    bob = cast.client("bob")
+    for name, role in people.items():
+        body = {"username": name, "role": role}
+        if name == "charlie":
+            answer = bob.post(members, body, "application/json")
+        else:
+            with scope(cast.acme.account_id):
+                pk = Membership.objects.get(user=cast.oscar).pk
+            answer = bob.patch(f"{members}/{pk}", {"role": role}, "application/json")
+        assert (answer.status_code, answer.json()["permission"]) == (403, "access.decide"), answer.content
+    with cast.inside("mia") as grant:
+        change_role(grant, Membership.objects.get(user=cast.oscar), "scientist")  # an owner decides on access
 
 
 def test_the_end_of_a_grant_goes_on_record_once(cast: Cast, system_role: None) -> None:
