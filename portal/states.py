@@ -95,4 +95,5 @@ VIA: dict[str, "_StrPromise | str"] = {
     "gateway": _("gateway"),
     "command": _("command"),
     "task": _("background work"),
+    "break-glass": _("break-glass"),
 }

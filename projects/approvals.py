@@ -165,7 +165,7 @@ def _asked(request: ApprovalRequest) -> ApprovalRequest:
         request.account_id,
         ASKED,
         noop("%(who)s asks: %(what)s"),
-        noop("Reason given: %(reason)s"),
+        noop("Reason given: %(reason)s") if request.reason else "",
         recipients=[user_id for user_id in others if user_id is not None],
         values={"who": request.asked_by_label, "what": request.target_label, "reason": request.reason},
         link=_address(request),

@@ -19,6 +19,8 @@ from django.utils.translation import ngettext
 
 from portal.glossary import TERMS
 from portal.states import STATES, UNNAMED, VIA
+from projects.audit_words import kind_in_words
+from projects.explained import explained
 
 register = template.Library()
 
@@ -270,6 +272,24 @@ def th(
 def via(value: str) -> str:
     """How something came in, in words: `{{ event.via|via }}`."""
     return str(VIA.get(value, value))
+
+
+@register.filter
+def kind_of(value: str) -> str:
+    """What an audit record's kind of thing or actor is called: `{{ event.target_type|kind_of }}`."""
+    return kind_in_words(value)
+
+
+@register.filter
+def means(permission: str) -> str:
+    """What holding a permission means, in words: `{{ grant.permission|means }}`."""
+    return explained(permission)
+
+
+@register.filter
+def recorded(value: object) -> str:
+    """A value of an audit record's detail as it stands in the record: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @register.filter

@@ -16,6 +16,7 @@ from projects.actions.searches import visible_in_room
 from projects.audit_history import person_history, thing_history
 from projects.audit_log import PLATFORM_ITSELF, matching_everywhere, record_reading
 from projects.audit_suggestions import suggestions
+from projects.audit_words import kind_in_words
 from projects.doors.pages import PlatformView
 from projects.reviews.matrix import overdue
 from projects.views.audit_parts import history_context, search_context, wanted_of
@@ -123,7 +124,7 @@ class RoomThingPage(RoomHistoryPage):
         self, log: QuerySet[AuditEvent], wanted: dict[str, Any], asked: dict[str, str]
     ) -> dict[str, Any]:
         history = thing_history(log, asked["kind"], asked["pk"], wanted)
-        name = history.labels[-1] if history.labels else asked["pk"]
+        name = history.labels[-1] if history.labels else kind_in_words(asked["kind"])
         thing = f"{asked['kind']}:{asked['pk']}"
         return {**asked, "history": history, "name": name, "filter": {"thing": thing}}
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.models import AuditEvent
 from projects.access_report.state import (
     FIRST_LEVEL,
@@ -22,6 +24,7 @@ from projects.access_report.state import (
     Way,
     holder_of,
 )
+from projects.permissions import Permission
 
 Step = Callable[[State, AuditEvent], None]
 
@@ -262,6 +265,8 @@ STEPS: dict[str, dict[str, Step]] = {
 }
 KIND_OF = {action: kind for kind, steps in STEPS.items() for action in steps}
 ACTIONS = tuple(KIND_OF)
+# A door calls an opened page by the permission it asked for, on the project: no change, though named like one.
+DOORS = Q(action__in=sorted(set(ACTIONS) & set(Permission)), target_type="project")
 _STEPS = {action: step for steps in STEPS.values() for action, step in steps.items()}
 
 

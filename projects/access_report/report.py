@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.audit import Target
 from accounts.errors import Invalid
 from accounts.models import AuditDisposal, AuditEvent, Outcome
-from projects.access_report.replay import ACTIONS, KIND_OF, STEPS, replay
+from projects.access_report.replay import ACTIONS, DOORS, KIND_OF, STEPS, replay
 from projects.access_report.state import GUARDED, State
 
 DEFAULT_DAYS = 31
@@ -126,7 +126,7 @@ def make_report(account_id: UUID, first: date | None = None, last: date | None =
     log = AuditEvent.objects.filter(account_id=account_id)
     known = log.aggregate(first=Min("at"), opened=Min("at", filter=Q(action="account.open")))
     disposed = AuditDisposal.objects.filter(log_id=account_id).order_by("-until").first()
-    told = log.filter(action__in=ACTIONS, outcome=Outcome.OK, at__lt=ends).order_by("at", "id")
+    told = log.filter(action__in=ACTIONS, outcome=Outcome.OK, at__lt=ends).exclude(DOORS).order_by("at", "id")
     state, start, changes = State(), None, []
     for event in told.iterator(chunk_size=2000):
         if start is None and event.at >= begins:

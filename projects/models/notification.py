@@ -11,6 +11,7 @@ from accounts.ids import uuid7
 from accounts.models import Credential
 from accounts.tenancy.models import TenantForeignKey, TenantModel
 from accounts.tenancy.scope import ACCOUNT, PERSONAL
+from projects.explained import explained
 
 
 class Notice(TenantModel):
@@ -38,12 +39,18 @@ class Notice(TenantModel):
     @property
     def title(self) -> str:
         """The subject in the reader's language."""
-        return str(gettext(self.subject) % self.values)
+        return str(gettext(self.subject) % self._told())
 
     @property
     def text(self) -> str:
         """The body in the reader's language."""
-        return str(gettext(self.body) % self.values) if self.body else ""
+        return str(gettext(self.body) % self._told()) if self.body else ""
+
+    def _told(self) -> dict[str, Any]:
+        """The values, with a permission by its meaning."""
+        return {
+            name: explained(value) if isinstance(value, str) else value for name, value in self.values.items()
+        }
 
 
 class NoticeRecipient(TenantModel):

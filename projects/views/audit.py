@@ -17,6 +17,7 @@ from projects.audit_log import asked_for, matching, record_reading
 from projects.audit_suggestions import suggestions
 from projects.audit_tail import UNENDING_WITHOUT
 from projects.audit_verification import ask_verification
+from projects.audit_words import kind_in_words
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.forms import AuditFilterForm
@@ -134,7 +135,7 @@ class AuditThingPage(ProjectView):
         context |= {
             "kind": kind,
             "pk": pk,
-            "name": history.labels[-1] if history.labels else pk,
+            "name": history.labels[-1] if history.labels else kind_in_words(kind),
             "log_url": reverse("project:audit", args=[grant.slug]),
             "filter": {"thing": f"{kind}:{pk}"},
         }

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import AuditEvent, Outcome
 from projects.audit_chart import histogram
-from projects.audit_history import History, Tally, changes_of, facts_of
+from projects.audit_history import History, Tally, facts_of
 from projects.audit_log import PERIOD_CHOICES, asked_for
+from projects.audit_words import changes_in_words, facts_in_words
 from projects.forms import AuditFilterForm
 from projects.views.common import page_of
 
@@ -72,7 +73,7 @@ class Shown:
     thing_url: str
     person_url: str
     changes: list[Any]
-    facts: dict[str, Any]
+    facts: dict[str, str]
 
 
 def _key(text: str) -> str:
@@ -89,8 +90,8 @@ def linked(events: Iterable[AuditEvent], addresses: Addresses) -> list[Shown]:
             if event.target_type and _key(event.target_id) == event.target_id != ""
             else "",
             addresses.person(key) if (key := person_key(event)) and _key(key) == key else "",
-            changes_of(event),
-            facts_of(event),
+            changes_in_words(event),
+            facts_in_words(facts_of(event)),
         )
         for event in events
     ]

@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent
 from projects.access_report.replay import KIND_OF, STEPS
-from projects.access_report.report import Report, make_report, record_report
-from projects.audit_history import changes_of, facts_of
+from projects.access_report.report import Reach, Report, make_report, record_report
+from projects.audit_history import facts_of
+from projects.audit_words import changes_in_words, facts_in_words, level_in_words
+from projects.explained import explained
 from projects.holdings import role_label
 
 KINDS = {
@@ -30,7 +32,6 @@ KINDS = {
 }
 assert set(KINDS) == set(STEPS)
 CHANGES = {"came": _("came"), "left": _("left"), "changed": _("changed"), "same": _("as before")}
-_IDS = frozenset({"grant", "break_glass"})
 # A page shows the newest of the changes; the files hold them all.
 SHOWN = 300
 # From so many days on the chart counts by the month.
@@ -88,6 +89,33 @@ def chart_of(report: Report) -> dict[str, Any]:
     }
 
 
+def _reach(reach: Reach) -> dict[str, Any]:
+    return {
+        "role": role_label(reach.role),
+        "granted": [(explained(permission), permission) for permission in reach.granted],
+        "permissions": [(explained(permission), permission) for permission in reach.permissions],
+        "datasets": [_with_level(name) for name in reach.datasets],
+    }
+
+
+def _with_level(named: str) -> str:
+    """A report calls a guarded dataset “name (level)”."""
+    name, _bracket, level = named.rpartition(" (")
+    return f"{name} ({level_in_words(level.removesuffix(')'))})"
+
+
+def _standing_in_words(kind: str, text: str) -> str:
+    """What stood of this kind at one end, for reading; files and the API keep the report's own words."""
+    if kind == "data":
+        return level_in_words(text)
+    if kind == "roles" and text:
+        return " · ".join(map(explained, text.split(", ")))
+    if kind == "robots" and text:
+        role, _comma, disabled = text.partition(", ")
+        return f"{role_label(role)}, {_('Disabled')}" if disabled else role_label(role)
+    return text
+
+
 def _people(report: Report) -> list[dict[str, Any]]:
     order = ("came", "left", "changed", "same")
     rows = sorted(report.people, key=lambda row: (order.index(row.change), row.person))
@@ -96,7 +124,7 @@ def _people(report: Report) -> list[dict[str, Any]]:
             "row": row,
             "change": CHANGES[row.change],
             "ends": [
-                {"reach": reach, "role": role_label(reach.role) if reach else "", "label": label}
+                {"reach": reach, "label": label, **(_reach(reach) if reach else {})}
                 for reach, label in ((row.start, _("At the start")), (row.end, _("At the end")))
             ],
         }
@@ -105,16 +133,11 @@ def _people(report: Report) -> list[dict[str, Any]]:
 
 
 def _change(event: AuditEvent) -> dict[str, Any]:
-    facts = {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else value
-        for name, value in facts_of(event).items()
-        if name not in _IDS and value not in (None, "", [], {}) and not isinstance(value, dict)
-    }
     return {
         "event": event,
         "kind": KINDS[KIND_OF[event.action]],
-        "changes": changes_of(event),
-        "facts": facts,
+        "changes": changes_in_words(event),
+        "facts": facts_in_words(facts_of(event)),
     }
 
 
@@ -129,7 +152,8 @@ def report_context(request: HttpRequest, account_id: Any, api: str) -> dict[str,
     query = urlencode({"from": report.first, "to": report.last})
     standing: dict[str, list[Any]] = {}
     for thing in report.standing:
-        standing.setdefault(thing.kind, []).append(thing)
+        start, end = (_standing_in_words(thing.kind, text) for text in (thing.start, thing.end))
+        standing.setdefault(thing.kind, []).append({"name": thing.name, "start": start, "end": end})
     return {
         "form": form,
         "report": report,

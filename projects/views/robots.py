@@ -13,6 +13,7 @@ from projects.actions import robots as actions
 from projects.api.robots import robots_seen, tokens_of
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
+from projects.explained import explained
 from projects.forms_robots import RobotChangeForm, RobotForm, StopForm
 from projects.forms_tokens import ScopedTokenForm
 from projects.holdings import robot_permissions, role_names, role_permissions
@@ -82,7 +83,7 @@ class RobotPage(ProjectView):
         permissions = robot_permissions(robot.role)
         context = {
             "robot": robot,
-            "permissions": sorted(permissions),
+            "permissions": [(explained(permission), permission) for permission in sorted(permissions)],
             "things": reach.things_of(grant, robot.pk),
             "api_url": f"/api/v1/projects/{grant.slug}/robots/{name}",
             **context,

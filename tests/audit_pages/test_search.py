@@ -139,7 +139,7 @@ def test_one_things_history_says_who_did_what_and_what_changed(kept: Cast) -> No
     events = client.get(summed["events_url"]).json()["results"]
     assert [event["action"] for event in events] == ["dataset.download", "dataset.preview"]
     page = client.get(f"/projects/{kept.acme.slug}/audit/things/membership/m-1/").content.decode()
-    assert re.search(r"<del>viewer</del>.*<ins>owner</ins>", page, re.S)
+    assert re.search(r"<del>Viewer</del>.*<ins>Owner</ins>", page, re.S)
     (event,) = client.get(f"{kept.url}/audit-events?thing=membership:m-1").json()["results"]
     assert event["changes"] == [{"name": "", "before": "viewer", "after": "owner"}]
 

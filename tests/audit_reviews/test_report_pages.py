@@ -10,7 +10,11 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from accounts.tenancy import platform_scope, scope
+from projects.access_report.report import make_report
 from projects.actions.members import add_member, change_role
+from projects.actions.roles import make_role
+from registry.datasets.actions.datasets import create_dataset
+from registry.datasets.actions.sensitivity import set_sensitivity
 from tests.cast import Cast
 
 MOST_QUERIES = 15
@@ -43,7 +47,7 @@ def test_the_report_of_ones_own_project(changed: Cast) -> None:
         "charlie",
         "member.role",
         "came",
-        "<strong>scientist</strong>",
+        "<strong>Scientist</strong>",
         "access-report/export?from=",
     ):
         assert text in page, text
@@ -88,3 +92,32 @@ def test_a_log_that_does_not_reach_back_says_so(changed: Cast) -> None:
         cursor.execute("ALTER TABLE accounts_auditevent ENABLE ALWAYS TRIGGER enqueue")
     page = _page(changed.client("stella"), f"/projects/{changed.acme.slug}/audit/report/")
     assert "does not reach back" in page
+
+
+def test_a_report_is_in_words(changed: Cast) -> None:
+    with changed.inside() as grant:
+        maps = create_dataset(grant, "maps")
+        set_sensitivity(grant, maps, "confidential", "A customer's.")
+        make_role(grant, name="labeller", permissions=["dataset.read"])
+    stella = changed.client("stella")
+    stella.cookies["django_language"] = "ko"
+    page = _page(stella, f"/projects/{changed.acme.slug}/audit/report/")
+    assert '<del class="dim">내부</del> → <strong>기밀</strong>' in page
+    assert "maps (기밀)" in page
+    assert "데이터셋의 파일과 열 보기" in page, "what the role may do"
+    for raw in ("confidential", "internal", "None", "True"):
+        assert f">{raw}<" not in page, raw
+        assert f"</span> {raw}<" not in page, raw
+
+
+def test_opening_a_page_is_no_change(changed: Cast) -> None:
+    """The door calls the page that deletes a dataset as the deletion is called."""
+    with changed.inside() as grant:
+        create_dataset(grant, "maps")
+    page = f"/projects/{changed.acme.slug}/datasets/maps/delete/"
+    assert changed.client("alice").get(page).status_code == 200
+    with scope(changed.acme.pk):
+        assert AuditEvent.objects.filter(action="dataset.delete").exists()
+        actions = [event.action for event in make_report(changed.acme.pk).changes]
+    assert "dataset.create" in actions
+    assert "dataset.delete" not in actions

@@ -1,0 +1,227 @@
+"""Audit records in words for people: what kind of thing was acted on, and what a record's detail says.
+
+The API, the files and the log itself keep the names and values as they were recorded; pages show these.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from accounts.models import AuditEvent
+from projects.audit_history import Change, changes_of
+from projects.holdings import role_label
+from projects.permissions import Role
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+KINDS: dict[str, "_StrPromise | str"] = {
+    "accessreport": gettext_lazy("Access report"),
+    "account": gettext_lazy("Account"),
+    "accountkey": gettext_lazy("Protection key"),
+    "approvalrequest": gettext_lazy("Request"),
+    "auditforward": gettext_lazy("Forwarding"),
+    "auditlog": gettext_lazy("Audit log"),
+    "auditreview": gettext_lazy("Monthly review"),
+    "breakglass": gettext_lazy("Break-glass"),
+    "cluster": gettext_lazy("Cluster"),
+    "credential": gettext_lazy("Credential"),
+    "customrole": gettext_lazy("Role"),
+    "dataset": gettext_lazy("Dataset"),
+    "datasetversion": gettext_lazy("Dataset version"),
+    "endpoint": gettext_lazy("Endpoint"),
+    "experiment": gettext_lazy("Experiment"),
+    "keydestruction": gettext_lazy("Destruction of keys"),
+    "keyrotation": gettext_lazy("Key rotation"),
+    "membership": gettext_lazy("Member"),
+    "mlflow": "MLflow",
+    "model": gettext_lazy("Model"),
+    "modelalias": gettext_lazy("Alias"),
+    "modelversion": gettext_lazy("Model version"),
+    "operation": gettext_lazy("Operation"),
+    "permission": gettext_lazy("Permission"),
+    "permissiongrant": gettext_lazy("Permission for a time"),
+    "platform": gettext_lazy("Platform"),
+    "platformforward": gettext_lazy("Forwarding"),
+    "platformtoken": gettext_lazy("Platform token"),
+    "project": gettext_lazy("Project"),
+    "protectedalias": gettext_lazy("Protected alias"),
+    "robot": gettext_lazy("Robot"),
+    "roomsearch": gettext_lazy("Saved search"),
+    "run": gettext_lazy("Run"),
+    "savedsearch": gettext_lazy("Saved search"),
+    "session": gettext_lazy("Session"),
+    "token": gettext_lazy("Token"),
+    "trainingjob": gettext_lazy("Training job"),
+    "trainingproject": gettext_lazy("Training project"),
+    "trustlink": gettext_lazy("Link"),
+    "user": gettext_lazy("Person"),
+    "webhook": gettext_lazy("Webhook"),
+}
+
+# The levels of datasets are a higher floor's; a test holds the words together.
+LEVELS: dict[str, "_StrPromise"] = {
+    "public": gettext_lazy("Public"),
+    "internal": gettext_lazy("Internal"),
+    "confidential": gettext_lazy("Confidential"),
+    "restricted": gettext_lazy("Restricted"),
+}
+
+_NAMES: dict[str, "_StrPromise"] = {
+    "account": gettext_lazy("Account"),
+    "addresses": gettext_lazy("Addresses"),
+    "alias": gettext_lazy("Alias"),
+    "asked_by": gettext_lazy("Asked for by"),
+    "bearer": gettext_lazy("Given to"),
+    "complete": gettext_lazy("Complete"),
+    "count": gettext_lazy("Number"),
+    "days": gettext_lazy("Days"),
+    "ends_at": gettext_lazy("Ends"),
+    "error": gettext_lazy("Error"),
+    "events": gettext_lazy("Records"),
+    "expires_at": gettext_lazy("Expires"),
+    "files": gettext_lazy("Files"),
+    "filters": gettext_lazy("Filters"),
+    "findings": gettext_lazy("Findings"),
+    "hours": gettext_lazy("Hours"),
+    "job": gettext_lazy("Job"),
+    "kind": gettext_lazy("Kind"),
+    "model": gettext_lazy("Model"),
+    "month": gettext_lazy("Month"),
+    "namespace": gettext_lazy("Namespace"),
+    "needs_action": gettext_lazy("Needs action"),
+    "note": gettext_lazy("Note"),
+    "outcome": gettext_lazy("Outcome"),
+    "owner": gettext_lazy("Owner"),
+    "path": gettext_lazy("Path"),
+    "people": gettext_lazy("People"),
+    "period": gettext_lazy("Period"),
+    "permission": gettext_lazy("Permission"),
+    "permissions": gettext_lazy("Permissions"),
+    "person": gettext_lazy("Person"),
+    "platform_role": gettext_lazy("Platform role"),
+    "project": gettext_lazy("Project"),
+    "read_only": gettext_lazy("Read only"),
+    "question": gettext_lazy("Question"),
+    "reason": gettext_lazy("Reason"),
+    "report": gettext_lazy("Report"),
+    "repair": gettext_lazy("Repairing too"),
+    "responsible": gettext_lazy("Responsible"),
+    "revision": gettext_lazy("Revision"),
+    "robot": gettext_lazy("Robot"),
+    "role": gettext_lazy("Role"),
+    "run": gettext_lazy("Run"),
+    "scopes": gettext_lazy("Permissions"),
+    "sensitivity": gettext_lazy("Sensitivity"),
+    "shared": gettext_lazy("Shared"),
+    "size": gettext_lazy("Size"),
+    "start": gettext_lazy("Credentials"),
+    "thing": gettext_lazy("Thing"),
+    "things": gettext_lazy("Things"),
+    "to": pgettext_lazy("grant", "To"),
+    "until": gettext_lazy("Until"),
+    "user": gettext_lazy("Person"),
+    "verdict": gettext_lazy("Verdict"),
+    "version": gettext_lazy("Version"),
+}
+
+_VALUES: dict[str, Mapping[str, "_StrPromise"]] = {
+    "sensitivity": LEVELS,
+    "level": LEVELS,
+    "bearer": {"person": gettext_lazy("Person"), "role": gettext_lazy("Role")},
+    "start": {"none": pgettext_lazy("credentials", "none yet")},
+    "platform_role": {
+        "admin": gettext_lazy("Platform admin"),
+        "auditor": gettext_lazy("Platform auditor"),
+        "member": gettext_lazy("Member"),
+    },
+    "outcome": {
+        "ok": gettext_lazy("Allowed"),
+        "denied": gettext_lazy("Denied"),
+        "failed": gettext_lazy("Failed"),
+    },
+}
+
+
+def kind_in_words(kind: str) -> str:
+    """What a record's kind of target is called."""
+    return str(KINDS.get(kind, kind))
+
+
+def level_in_words(level: str) -> str:
+    """What a dataset's sensitivity is called."""
+    return str(LEVELS.get(level, level))
+
+
+def name_in_words(name: str) -> str:
+    """What a field of a record's detail is called; one that has no words keeps its name."""
+    return str(_NAMES.get(name, name))
+
+
+def value_in_words(value: Any, name: str = "") -> str:
+    """Return one value of a record's detail for reading: no braces or quotes, moments in the reader's zone."""
+    if value is None or value == "":
+        return "—"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name_in_words(key)}: {value_in_words(each, key)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(value_in_words(each, name) for each in value)
+    text = str(value)
+    if name in _VALUES:
+        return str(_VALUES[name].get(text, text))
+    if text in Role.values and name not in {"user", "person", "owner", "note", "reason"}:
+        return role_label(text)
+    return _local(text)
+
+
+def _local(text: str) -> str:
+    if len(text) < len("2026-11-22T21:25") or text[10] != "T":
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment.tzinfo else text
+
+
+def changes_in_words(event: AuditEvent) -> list[Change]:
+    """Return what a record says was changed, for reading."""
+    of = "sensitivity" if event.action == "dataset.sensitivity" else ""
+    return [
+        Change(
+            name_in_words(change.name),
+            value_in_words(change.before, change.name or of),
+            value_in_words(change.after, change.name or of),
+        )
+        for change in changes_of(event)
+    ]
+
+
+def is_told(value: Any) -> bool:
+    """Whether a value says anything to a reader: what is empty, and bare ids, do not."""
+    return value not in (None, "", [], {}) and not _is_id(value)
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(value) == 36 and bool(UUID(value))
+    except ValueError:
+        return False
+
+
+def facts_in_words(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a record's detail says, for reading; empty values and bare ids are left out."""
+    told = {}
+    for name, value in facts.items():
+        inner = isinstance(value, Mapping)
+        said = {key: each for key, each in value.items() if is_told(each)} if inner else value
+        if is_told(said):
+            told[name_in_words(name)] = value_in_words(said, name)
+    return told
