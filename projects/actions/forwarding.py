@@ -66,7 +66,7 @@ def _check_address(kind: str, address: str) -> str:
 @sensitive_variables("secret")
 def _prepared(row: F, *, secret: str, authority: str, events: bool) -> F:
     """Check what was asked for and complete the row. Raises `Invalid`, `Unprocessable`."""
-    row.name = row.name.strip()
+    row.name = " ".join(row.name.split())  # it stands in the subject of a mail, which takes no line break
     if not row.name:
         raise _wrong("name", _("A target needs a name."))
     row.address = _check_address(row.kind, row.address.strip())

@@ -78,6 +78,12 @@ def test_what_makes_no_sense_is_refused(cast: Cast, change: dict[str, object], c
         assert not AuditForward.objects.exists()
 
 
+def test_a_name_is_one_line_so_that_a_trial_by_mail_can_be_sent(cast: Cast) -> None:
+    body = {"name": "to\nBcc: x@example.com", "kind": "mail", "address": "a@example.com", "receipts": "daily"}
+    answer = cast.client("mia").post(f"{cast.url}/audit-forwards", body, "application/json")
+    assert (answer.status_code, answer.json()["name"]) == (201, "to Bcc: x@example.com"), answer.content
+
+
 def test_whoever_may_not_read_the_log_cannot_have_it_sent(cast: Cast) -> None:
     with cast.inside("alice"):
         from projects.models import CustomRole, Membership

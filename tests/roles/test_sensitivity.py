@@ -203,6 +203,30 @@ def test_nobody_takes_a_role_for_the_data_that_was_given_to_it(cast: Cast) -> No
         change_role(grant, Membership.objects.get(user=cast.oscar), "scientist")  # an owner decides on access
 
 
+def test_nobody_lowers_the_sensitivity_of_what_they_may_not_have_by_their_own_word(cast: Cast) -> None:
+    """An owner who opens restricted data to everybody opens it to themselves."""
+    make(cast, "restricted")
+    with scope(cast.acme.account_id):
+        DatasetGrant.objects.filter(user=cast.alice).update(ended_at=timezone.now())
+    answer = cast.client("alice").post(
+        f"{cast.url}/datasets/wafers/sensitivity",
+        {"sensitivity": "internal", "reason": "to look into it"},
+        "application/json",
+    )
+    assert (answer.status_code, answer.json()["applied"]) == (202, False), answer.content
+    with cast.inside() as grant, pytest.raises(Forbidden):
+        approvals.decide(grant, ApprovalRequest.objects.get(), approve=True)
+    assert download(cast, "alice", query="reason=xxxx").status == 403
+    with cast.inside("stella") as grant:
+        assert (
+            actions.set_sensitivity(grant, Dataset.objects.get(), "confidential", "it opens nothing") is None
+        )
+        request = ApprovalRequest.objects.get()
+        with pytest.raises(Conflict, match="by now"):  # asked when it was restricted
+            approvals.decide(grant, request, approve=True)
+        assert Dataset.objects.get().sensitivity == "confidential"
+
+
 def test_the_end_of_a_grant_goes_on_record_once(cast: Cast, system_role: None) -> None:
     dataset = make(cast)
     with cast.inside("stella") as grant:

@@ -36,9 +36,9 @@ def _reason(text: str) -> str:
 
 
 def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> ApprovalRequest | None:
-    """Make a dataset more sensitive at once, or less: that needs `access.decide`, else it is asked for, and the request
-    is returned. The person who raises it to confidential or above keeps access, by a grant of their own on record; a
-    robot that does needs somebody to let it.
+    """Make a dataset more sensitive at once, or less: that needs `access.decide`, and access to what it would open,
+    else it is asked for, and the request is returned. The person who raises it to confidential or above keeps access,
+    by a grant of their own on record; a robot that does needs somebody to let it.
 
     Raises `Invalid` without a reason or for no such level, `Conflict` for the level that it has.
     """
@@ -52,14 +52,24 @@ def set_sensitivity(grant: Grant, dataset: Dataset, level: str, reason: str) -> 
             _("“%(name)s” is %(level)s already.")
             % {"name": dataset.name, "level": dataset.get_sensitivity_display()},
         )
-    if rank(level) < rank(dataset.sensitivity) and not grant.can(Permission.ACCESS_DECIDE):
-        return approvals.ask(LOWER, dataset, {"sensitivity": level}, reason, grant)
+    if rank(level) < rank(dataset.sensitivity) and not _may_lower(grant, dataset, level):
+        payload = {"sensitivity": level, "from": dataset.sensitivity}
+        return approvals.ask(LOWER, dataset, payload, reason, grant)
     guarded_before = dataset.sensitivity in GUARDED
     _set(dataset, level, reason)
     keeps = grant.person_id is not None and grant.can(Permission.DATASET_DOWNLOAD)
     if level in GUARDED and not guarded_before and keeps:
         _let(grant, dataset, user=User.objects.get(pk=grant.user_id), reason=reason)
     return None
+
+
+def _may_lower(grant: Grant, dataset: Dataset, level: str) -> bool:
+    """Whether somebody lowers a sensitivity by their own word. Who decides on access does, but opens nothing to
+    themselves that they may not have while somebody else can decide.
+    """
+    if not grant.can(Permission.ACCESS_DECIDE):
+        return False
+    return level in GUARDED or may_have(grant, dataset) or approvals_alone(grant)
 
 
 def _set(dataset: Dataset, level: str, reason: str) -> None:
@@ -69,8 +79,15 @@ def _set(dataset: Dataset, level: str, reason: str) -> None:
 
 
 def lowered(request: ApprovalRequest, grant: Grant) -> None:
-    """What approving a lower sensitivity does."""
-    _set(Dataset.objects.get(pk=request.target_id), str(request.payload["sensitivity"]), request.reason)
+    """What approving a lower sensitivity does. Raises `Conflict` where it was changed since somebody asked."""
+    dataset = Dataset.objects.select_for_update().get(pk=request.target_id)
+    if request.payload.get("from", dataset.sensitivity) != dataset.sensitivity:
+        raise Conflict(
+            "dataset.sensitivity_changed",
+            _("“%(name)s” is %(level)s by now, which it was not when this was asked. Reject this request.")
+            % {"name": dataset.name, "level": dataset.get_sensitivity_display()},
+        )
+    _set(dataset, str(request.payload["sensitivity"]), request.reason)
 
 
 def lower_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:
