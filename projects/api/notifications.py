@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tenancy import personal_scope
 from projects.actions import notifications as actions
 from projects.api.me import person_behind
-from projects.doors.api import ProjectViewSet, SignedInViewSet
+from projects.doors.api import PersonalViewSet, ProjectViewSet, SignedInViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
 from projects.models import NoticeDelivery, NoticeRecipient, Webhook
@@ -60,8 +60,8 @@ class NoticeViewSet(SignedInViewSet):
         return Response(ReadSerializer({"read": count}).data)
 
 
-class PreferencesViewSet(SignedInViewSet):
-    """What the caller gets by mail."""
+class PreferencesViewSet(PersonalViewSet):
+    """What the caller gets by mail, of all their projects: a token of one project has no say in it."""
 
     queries: ClassVar[dict[str, type[QuerySerializer]] | None] = {}
     serializer_class = PreferencesSerializer
@@ -78,7 +78,7 @@ class PreferencesViewSet(SignedInViewSet):
 
     @documented(operation_id="notice_preferences_read", summary="What I get by mail")
     def retrieve(self, request: Request) -> Response:
-        return self._shown(person_behind(self.identity(request)))
+        return self._shown(self.person)
 
     @documented(
         operation_id="notice_preferences_update",
@@ -87,9 +87,8 @@ class PreferencesViewSet(SignedInViewSet):
         responses=PreferencesSerializer,
     )
     def partial_update(self, request: Request) -> Response:
-        user = person_behind(self.identity(request))
-        actions.change_preferences(user, **self.body(PreferencesBody))
-        return self._shown(user)
+        actions.change_preferences(self.person, **self.body(PreferencesBody))
+        return self._shown(self.person)
 
 
 class WebhookViewSet(ProjectViewSet):

@@ -129,6 +129,15 @@ def test_a_token_sees_only_its_own_projects_notices(cast: Cast) -> None:
     assert len(cast.client("charlie").get("/api/v1/notifications").json()["results"]) == 1
 
 
+def test_a_token_silences_nobody(cast: Cast) -> None:
+    """What is mailed is of all projects: not for a token of one of them, which reads data and may have been lost."""
+    url, header = "/api/v1/notification-preferences", cast.bearer("alice", scopes=["dataset.read"])
+    answer = cast.client("").patch(url, {"mail": False}, "application/json", **header)
+    assert (answer.status_code, answer.json()["code"]) == (403, "session.only")
+    assert cast.client("alice").get(url).json()["mail"] is True
+    assert cast.client("alice").patch(url, {"mail": False}, "application/json").json()["mail"] is False
+
+
 def test_a_mail_arrives_in_the_readers_language(cast: Cast, mailbox: Mailbox) -> None:
     addressed(cast, "bob", "ko")
     addressed(cast, "sam")
