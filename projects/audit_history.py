@@ -153,9 +153,13 @@ class Change:
     after: Any
 
 
+# Their `from` and `to` are the first and the last day of what was read: nothing became anything.
+_PERIODS = frozenset({"report.read", "audit.export"})
+
+
 def changes_of(event: AuditEvent) -> list[Change]:
     """Return the changes that a record's detail holds: `from`/`to`, `before`/`after`, or `changed` by field."""
-    detail = event.detail
+    detail = {} if event.action in _PERIODS else event.detail
     changes = [
         Change("", detail.get(old), detail.get(new))
         for old, new in (("from", "to"), ("before", "after"))
@@ -170,7 +174,10 @@ def changes_of(event: AuditEvent) -> list[Change]:
 
 
 def facts_of(event: AuditEvent) -> dict[str, Any]:
-    """Return what a record's detail says beside the changes."""
+    """Return what a record's detail says beside the changes; the days of what was read as one period."""
+    if event.action in _PERIODS and {"from", "to"} <= set(event.detail):
+        rest = {name: value for name, value in event.detail.items() if name not in ("from", "to")}
+        return {"period": f"{event.detail['from']} – {event.detail['to']}", **rest}
     shown = {"changed"} if isinstance(event.detail.get("changed"), dict) else set()
     for pair in (("from", "to"), ("before", "after")):
         if all(name in event.detail for name in pair):

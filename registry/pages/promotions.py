@@ -40,6 +40,8 @@ class PromotePage(ProjectView):
             version = asked.get("version", str(other[0].version) if other else REMOVE)
             context["choose"] = ChooseForm(aliases, versions, initial={"alias": alias, "version": version})
             try:
+                if not other and "version" not in asked and alias in model.aliases:
+                    raise _nothing_to_move(name, alias)
                 promotion = actions.comparison(grant, name, alias, _number(version))
             except Conflict as error:
                 context["problem"] = str(error)
@@ -66,6 +68,12 @@ class PromotePage(ProjectView):
                 messages.success(request, _("Asked. You will be told what is decided."))
                 return HttpResponseRedirect(reverse("project:approval", args=[grant.slug, asked.request.pk]))
         return self._page(request, name, request.POST, form, 400)
+
+
+def _nothing_to_move(model: str, alias: str) -> Conflict:
+    """Removing an alias is asked for only by who chose that, not for want of another version."""
+    message = _("“%(alias)s” points to the only version of “%(model)s”. Register another one first.")
+    return Conflict("promotion.nothing", message % {"alias": alias, "model": model})
 
 
 def _number(text: str) -> int | None:

@@ -4,6 +4,7 @@ import pytest
 from django.utils import translation
 
 from accounts.models import AuditEvent
+from projects.audit_history import facts_of
 from projects.audit_words import (
     LEVELS,
     changes_in_words,
@@ -62,3 +63,11 @@ def test_changes_and_kinds() -> None:
         assert (change.before, change.after) == ("내부", "공개")
         assert kind_in_words("datasetversion") == "데이터셋 버전"
     assert kind_in_words("something.new") == "something.new"
+
+
+def test_days_that_were_read_are_a_period_and_no_change() -> None:
+    detail = {"report": "access", "from": "2026-10-23", "to": "2026-11-22"}
+    event = AuditEvent(action="report.read", detail=detail)
+    assert changes_in_words(event) == []
+    with translation.override("ko"):
+        assert facts_in_words(facts_of(event)) == {"기간": "2026-10-23 – 2026-11-22", "보고서": "access"}

@@ -45,6 +45,23 @@ def text_of(client: Client, path: str, status: int = 200) -> str:
     return answer.content.decode()
 
 
+def test_removal_is_chosen_not_proposed(cast: Cast, mlflow_server: int) -> None:
+    mlflow, sam = Mlflow(cast.acme.account_id), cast.client("sam")
+    made = mlflow.create_run(mlflow.ensure_experiment("yield").id, "only", started_ms=1)
+    mlflow.ensure_model("lone")
+    mlflow.create_version("lone", f"runs:/{made.id}/model", run_id=made.id)
+    mlflow.set_alias("lone", "champion", 1)
+    protected = {"alias": "champion", "model": "lone"}
+    assert (
+        cast.client("mia").post(f"/projects/{cast.acme.slug}/settings/aliases/", protected).status_code == 302
+    )
+    root = f"/projects/{cast.acme.slug}/models/lone/"
+    shown = text_of(sam, f"{root}promote/")
+    assert "points to the only version" in shown
+    assert "Ask for promotion" not in shown
+    assert "Remove “champion” of lone" in text_of(sam, f"{root}promote/?alias=champion&version=remove")
+
+
 def test_from_the_question_to_the_moved_alias(cast: Cast, model: str) -> None:
     root = f"/projects/{cast.acme.slug}"
     sam, mia = cast.client("sam"), cast.client("mia")
