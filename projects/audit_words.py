@@ -106,6 +106,7 @@ _NAMES: dict[str, "_StrPromise"] = {
     "person": gettext_lazy("Person"),
     "platform_role": gettext_lazy("Platform role"),
     "project": gettext_lazy("Project"),
+    "quota": gettext_lazy("Quota"),
     "read_only": gettext_lazy("Read only"),
     "question": gettext_lazy("Question"),
     "reason": gettext_lazy("Reason"),
@@ -121,6 +122,7 @@ _NAMES: dict[str, "_StrPromise"] = {
     "shared": gettext_lazy("Shared"),
     "size": gettext_lazy("Size"),
     "start": gettext_lazy("Credentials"),
+    "terms": gettext_lazy("Terms"),
     "thing": gettext_lazy("Thing"),
     "things": gettext_lazy("Things"),
     "to": pgettext_lazy("grant", "To"),
@@ -209,6 +211,12 @@ def is_told(value: Any) -> bool:
     return value not in (None, "", [], {}) and not _is_id(value)
 
 
+def _told_within(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: said for key, each in value.items() if is_told(said := _told_within(each))}
+
+
 def _is_id(value: Any) -> bool:
     try:
         return isinstance(value, str) and len(value) == 36 and bool(UUID(value))
@@ -220,8 +228,6 @@ def facts_in_words(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return what a record's detail says, for reading; empty values and bare ids are left out."""
     told = {}
     for name, value in facts.items():
-        inner = isinstance(value, Mapping)
-        said = {key: each for key, each in value.items() if is_told(each)} if inner else value
-        if is_told(said):
+        if is_told(said := _told_within(value)):
             told[name_in_words(name)] = value_in_words(said, name)
     return told

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.models import PlatformRole
 from projects.holdings import role_label
 from projects.reviews.findings import KINDS
 
@@ -150,6 +151,16 @@ def _data(about: str, facts: Facts) -> str:
     return text
 
 
+def _thing(facts: Facts) -> str:
+    """What is alive, or given: a role by what pages call it, anything else by its name."""
+    named = str(facts["thing"])
+    if facts["what"] == "membership":
+        return role_label(named)
+    if facts["what"] == "role" and named in PlatformRole.values:
+        return str(PlatformRole(named).label)
+    return named
+
+
 def _leaver(about: str, facts: Facts) -> str:
     if facts.get("robot"):
         sentence = _("The robot %(who)s does not work, but this %(what)s is alive: %(thing)s, %(until)s.")
@@ -160,7 +171,7 @@ def _leaver(about: str, facts: Facts) -> str:
     return sentence % {
         "who": about,
         "what": _WHAT[facts["what"]],
-        "thing": facts["thing"],
+        "thing": _thing(facts),
         "until": _until(facts),
     }
 
@@ -187,7 +198,7 @@ def _grant(about: str, facts: Facts) -> str:
     text = _("%(who)s: %(what)s %(thing)s, %(until)s.") % {
         "who": about,
         "what": _WHAT[facts["what"]],
-        "thing": facts["thing"],
+        "thing": _thing(facts),
         "until": _until(facts),
     }
     return text + (f" “{facts['reason']}”" if facts.get("reason") else "")

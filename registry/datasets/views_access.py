@@ -46,7 +46,9 @@ class DatasetAccessPage(ProjectView):
         return self.page(request, "registry/datasets/access.html", context, status)
 
     def _give_form(self, data: Any = None) -> GiveForm:
-        members = Membership.objects.select_related("user").order_by("user__username")
+        members = (
+            Membership.objects.filter(user__is_active=True).select_related("user").order_by("user__username")
+        )
         robots = working_robots().order_by("name")
         return GiveForm(members, robots, role_names(), self.grant.user_id, data)
 

@@ -51,9 +51,15 @@ def test_facts_leave_out_what_says_nothing() -> None:
         "grant": "01a20526-522d-7322-becf-0dd9522e7f74",
         "reason": "Lot 7",
         "live": False,
+        "terms": {"quota": {"cpu": None}, "days": 30},
     }
     with translation.override("ko"):
-        assert facts_in_words(facts) == {"받는 사람": "sam", "사유": "Lot 7", "live": "아니요"}
+        assert facts_in_words(facts) == {
+            "받는 사람": "sam",
+            "사유": "Lot 7",
+            "live": "아니요",
+            "조건": "일수: 30",
+        }
 
 
 def test_changes_and_kinds() -> None:
