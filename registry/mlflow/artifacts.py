@@ -14,8 +14,9 @@ from accounts.errors import Invalid, NotFound
 
 SCHEME = "mlflow-artifacts"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
-# MLflow decodes a path again before it uses it: what would still mean something after that is refused.
-_ENCODED = re.compile(r"%(?:2e|2f|5c|25|00|23|3f)", re.IGNORECASE)
+# MLflow decodes a path again before it uses it: one that would then be another is refused, or what is checked and
+# recorded would not be what is read.
+_ENCODED = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\#?]")
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.db.models import Q
@@ -66,9 +66,8 @@ def require_loose(grant: Grant, path: str) -> None:
     """Raise `Forbidden` for a file, or a folder above files, of a version that was promoted to a protected alias, or
     that waits to be: what a second person agreed to is what the alias means. In the account's scope.
 
-    `path` is a place below the artifact folder. MLflow decodes it once more, so it is compared decoded.
+    `path` is a checked place below the artifact folder.
     """
-    path = unquote(path)
     parts = path.split("/")
     above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     below = json.dumps(f"{path}/", ensure_ascii=False)[:-1]
