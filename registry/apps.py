@@ -12,7 +12,7 @@ class RegistryConfig(AppConfig):
         from projects.reviews.findings import register_findings
         from registry import kinds
         from registry.datasets.actions.versions import PROFILE
-        from registry.datasets.deletion import asking, destroying
+        from registry.datasets.deletion import asking, destroying, telling
         from registry.datasets.operations import profile_version
         from registry.datasets.reviews import dataset_grants
         from registry.endpoints import actions, deploy
@@ -26,7 +26,11 @@ class RegistryConfig(AppConfig):
         operations.register(PROFILE, profile_version, label=_("Profile of a dataset"))
         # Once begun it is finished, whoever asked has left meanwhile.
         operations.register(
-            asking.KIND, destroying.advance, label=_("Deletion of a dataset"), unattended=True
+            asking.KIND,
+            destroying.advance,
+            ended=telling.ended,
+            label=_("Deletion of a dataset"),
+            unattended=True,
         )
         operations.register(
             launch.KIND, run.advance, retry=launch.retry_operation, ended=ending.ended, label=_("Training")

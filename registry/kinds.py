@@ -6,7 +6,7 @@ from projects import approvals, notifications
 from projects.permissions import Permission
 from projects.reach import register_given_to_role, register_reach, register_robots
 from registry.datasets.actions import sensitivity
-from registry.datasets.deletion import asking
+from registry.datasets.deletion import asking, telling
 from registry.datasets.reach import datasets_of, given_to_role, more_by_robot
 from registry.promotions import actions as promotions
 from registry.promotions import move, protecting
@@ -19,6 +19,7 @@ def register() -> None:
     register_given_to_role(given_to_role)
     register_robots(more_by_robot, sensitivity.end_access_of)
     notifications.register_notice(sensitivity.GRANTED, _("Data that I was let at"))
+    notifications.register_notice(telling.ENDED, _("Deletions of data"))
     approvals.register_kind(
         sensitivity.ACCESS,
         _("Access to data"),

@@ -19,7 +19,9 @@ def datasets_of(viewer: Grant, holder_id: UUID, role: str, permissions: frozense
     queries.
     """
     named: dict[UUID, DatasetGrant] = {}
-    for let in live_grants().filter(bears(holder_id, role)):
+    for let in (
+        live_grants().filter(bears(holder_id, role)).order_by("-role")
+    ):  # what is by name counts as the reason
         named[let.dataset_id] = let
     downloads = Permission.DATASET_DOWNLOAD in permissions
     return [

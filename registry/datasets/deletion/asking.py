@@ -173,7 +173,7 @@ def _begin(grant: Grant, deletion: DatasetDeletion) -> None:
     deletion.operation = operations.submit(
         KIND,
         target=deletion.version or dataset,
-        payload={"deletion": str(deletion.pk)},
+        payload={"deletion": str(deletion.pk), "asked_by": str(grant.user_id)},
         grant=grant,
         permission=Permission.DATASET_DELETE,
         idempotency_key=f"{KIND}:{deletion.pk}",
