@@ -26,11 +26,12 @@ class ProjectsConfig(AppConfig):
         from projects.delivery import deliver
         from projects.dependants import links, webhooks
         from projects.forwarding import alarms
-        from projects.reviews import gatherers
+        from projects.reviews import gatherers, reminders
 
         register_column("projects.OperationLog", "sealed", field="sealed")
         operations.register(notifications.DELIVER, deliver, label=_("Delivery of a notice"), unattended=True)
         notifications.register_notice(alarms.NOTICE, _("Forwarding of the audit log"))
+        notifications.register_notice(reminders.NOTICE, _("Overdue monthly reviews"))
         notifications.register_notice("webhook.test", _("Trial of a webhook"))
         operations.register(
             credential_tests.KIND,

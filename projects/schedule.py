@@ -9,6 +9,11 @@ SCHEDULE = {
     },
     # What is sealed leaves within seconds; where everybody has everything, a sweep costs five short queries.
     "sweep_forwards": {"task": "projects.sweep_forwards", "schedule": 1.0, "options": {"expires": 5.0}},
+    "remind_of_reviews": {
+        "task": "projects.remind_of_reviews",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
     "announce_requests": {"task": "projects.announce_requests", "schedule": 60.0},
     "expire_links": {"task": "projects.expire_links", "schedule": 60.0},
     "destroy_previous_secrets": {"task": "projects.destroy_previous_secrets", "schedule": 300.0},

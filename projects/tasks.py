@@ -16,6 +16,7 @@ from projects.forwarding import sweep as forwarding
 from projects.forwarding.turns import turn
 from projects.lookups import links_ended, links_waiting, previous_secrets_due
 from projects.operations import work
+from projects.reviews import reminders
 
 
 @shared_task(name="projects.run_operation", ignore_result=True)
@@ -72,6 +73,12 @@ def destroy_previous_secrets() -> int:
 def sweep_access() -> int:
     """Put on record which grants, memberships and requests have come to their end."""
     return expiry.sweep()
+
+
+@shared_task(name="projects.remind_of_reviews", ignore_result=True)
+def remind_of_reviews() -> int:
+    """Tell auditors of monthly reviews that have become overdue, once each. Returns how many."""
+    return reminders.remind()
 
 
 @shared_task(name="projects.expire_links", ignore_result=True)

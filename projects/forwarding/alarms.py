@@ -2,14 +2,11 @@
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.db import transaction
-from django.utils import translation
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as noop
 
 from accounts.models import PlatformRole, User
 from projects.forwarding.targets import Held, HeldProject
+from projects.letters import mail
 from projects.models import Project
 from projects.notifications import notify
 from projects.permissions import Permission
@@ -41,27 +38,5 @@ def raise_alarm(target: Held) -> None:
         return
     log.error("audit_forward_failing", target=str(target.row.pk))
     if settings.EMAIL_ON:
-        people = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True).exclude(email="")
-        letters = [_letter(user, values) for user in people]
-        transaction.on_commit(lambda: _send(letters))
-
-
-def _letter(user: User, values: dict[str, str]) -> EmailMessage:
-    with translation.override(user.language):
-        subject, text = _(SUBJECT) % values, _(TEXT) % values
-    link = f"{settings.BASE_URL}/platform/forwarding/"
-    return EmailMessage(
-        subject=" ".join(subject.split()),
-        body=f"{text}\n\n{link}",
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        to=[user.email],
-        headers={"Auto-Submitted": "auto-generated"},
-    )
-
-
-def _send(letters: list[EmailMessage]) -> None:
-    for letter in letters:
-        try:
-            letter.send()
-        except OSError as error:  # smtplib's errors are OSErrors; the page and the log say it as well
-            log.error("audit_forward_alarm_not_mailed", error=type(error).__name__)
+        people = User.objects.filter(platform_role=PlatformRole.ADMIN, is_active=True)
+        mail(people, SUBJECT, TEXT, values=values, link="/platform/forwarding/")
