@@ -25,6 +25,8 @@ def test_levels_are_called_as_datasets_call_them() -> None:
     ("name", "value", "told"),
     [
         ("repair", True, "예"),
+        ("bearer", "robot", "로봇"),
+        ("secret", "replaced", "바뀜"),
         ("sensitivity", "restricted", "제한"),
         ("role", "scientist", "사이언티스트"),
         ("user", "owner", "owner"),
