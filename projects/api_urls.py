@@ -171,7 +171,7 @@ _within = [
     ),
     path(
         "audit-forwards/<uuid:pk>",
-        AuditForwardViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        AuditForwardViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="audit_forward",
     ),
     path(
@@ -232,7 +232,7 @@ urlpatterns = [
     ),
     path(
         "platform/audit-forwards/<uuid:pk>",
-        PlatformForwardViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        PlatformForwardViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="platform_audit_forward",
     ),
     path(

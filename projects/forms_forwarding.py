@@ -48,6 +48,41 @@ class ForwardForm(forms.Form):
     )
 
 
+class ForwardChangeForm(forms.Form):
+    """What of a target is changed; an empty secret keeps the one that it has."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=2048,
+        help_text=_("What waits goes to the new address; how far the target has the log stays."),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "none"}),
+    )
+    secret = forms.CharField(
+        label=_("New secret"),
+        max_length=1024,
+        required=False,
+        strip=False,
+        help_text=_("16 characters or more; empty keeps the one that it has."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    authority = forms.CharField(
+        label=_("Certificate authority"),
+        max_length=65_536,
+        required=False,
+        help_text=_("Certificates in PEM; empty for the public authorities."),
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+    )
+
+    def __init__(self, row: ForwardTarget, data: Any = None) -> None:
+        initial = {"name": row.name, "address": row.address, "authority": row.authority}
+        super().__init__(data, initial=initial)
+        if row.kind != ForwardTarget.Kind.WEBHOOK:
+            del self.fields["secret"]
+        if row.kind not in (ForwardTarget.Kind.WEBHOOK, ForwardTarget.Kind.SYSLOG_TLS):
+            del self.fields["authority"]
+
+
 class PlatformForwardForm(ForwardForm):
     """A target of the platform to add."""
 

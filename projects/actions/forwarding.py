@@ -1,21 +1,17 @@
-"""Where the audit log is forwarded to: set up, tried, paused, resumed, removed; by a project, and by the platform."""
+"""Where audit logs are forwarded to: set up, changed, tried, paused, resumed, removed; by projects and the platform."""
 
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
-from accounts.crypto.certificates import check_certificates
-from accounts.errors import Conflict, Forbidden, Invalid, NotFound
-from accounts.outbound import check_host, check_url
+from accounts.errors import Conflict, Forbidden, NotFound
 from projects.doors.grant import Grant
-from projects.forwarding.receivers import host_and_port
+from projects.forwarding.checks import check_address, check_authority, check_name, check_secret, wrong
 from projects.forwarding.targets import sealed_size
 from projects.models import AuditForward, ForwardTarget, PlatformForward
 
@@ -23,71 +19,18 @@ Kind, State, Every, Begin = ForwardTarget.Kind, ForwardTarget.State, ForwardTarg
 F = TypeVar("F", AuditForward, PlatformForward)
 
 MOST_TARGETS = 20
-MOST_ADDRESSES = 5
-SHORTEST_SECRET = 16
-
-
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid(f"audit_forward.{field}", message, errors={field: [message]})
-
-
-def _check_mail(address: str) -> str:
-    found = [part.strip() for part in address.split(",") if part.strip()]
-    try:
-        for part in found:
-            validate_email(part)
-    except ValidationError:
-        found = []
-    if not 1 <= len(found) <= MOST_ADDRESSES:
-        raise _wrong(
-            "address",
-            _("Give one to %(most)d mail addresses with commas between them.") % {"most": MOST_ADDRESSES},
-        )
-    return ", ".join(found)
-
-
-def _check_address(kind: str, address: str) -> str:
-    """Return the address as it is kept. Raises `Invalid`, and `Unprocessable` for what the portal does not call."""
-    if kind == Kind.MAIL:
-        return _check_mail(address)
-    if kind == Kind.WEBHOOK:
-        check_url(address)
-        return address
-    try:
-        host, port = host_and_port(address)
-    except ValueError:
-        raise _wrong(
-            "address", _("The address must be a host and a port, such as logs.example.com:6514.")
-        ) from None
-    check_host(host, port, in_clear=kind == Kind.SYSLOG_TCP)
-    return address
 
 
 @sensitive_variables("secret")
 def _prepared(row: F, *, secret: str, authority: str, events: bool) -> F:
     """Check what was asked for and complete the row. Raises `Invalid`, `Unprocessable`."""
-    row.name = " ".join(row.name.split())  # it stands in the subject of a mail, which takes no line break
-    if not row.name:
-        raise _wrong("name", _("A target needs a name."))
-    row.address = _check_address(row.kind, row.address.strip())
-    if row.kind == Kind.WEBHOOK and len(secret) < SHORTEST_SECRET:
-        raise _wrong(
-            "secret",
-            _("What is posted is signed: give a secret of at least %(least)d characters.")
-            % {"least": SHORTEST_SECRET},
-        )
-    if row.kind != Kind.WEBHOOK and secret:
-        raise _wrong("secret", _("Only a webhook has a secret."))
-    if authority:
-        if row.kind not in (Kind.WEBHOOK, Kind.SYSLOG_TLS):
-            raise _wrong("authority", _("A certificate authority is for connections with TLS."))
-        try:
-            row.authority = check_certificates(authority.strip())
-        except ValueError:
-            raise _wrong("authority", _("This holds no certificate in PEM.")) from None
+    row.name = check_name(row.name)
+    row.address = check_address(row.kind, row.address.strip())
+    check_secret(row.kind, secret)
+    row.authority = check_authority(row.kind, authority)
     row.events = events and row.kind != Kind.MAIL
     if not row.events and row.receipts == Every.NEVER:
-        raise _wrong("receipts", _("Choose how often receipts are sent: nothing else goes to this target."))
+        raise wrong("receipts", _("Choose how often receipts are sent: nothing else goes to this target."))
     if row.receipts != Every.NEVER:
         row.receipt_at = timezone.now()
     if secret:
@@ -95,10 +38,10 @@ def _prepared(row: F, *, secret: str, authority: str, events: bool) -> F:
     return row
 
 
-def _saved(row: F) -> F:
+def _saved(row: F, update_fields: list[str] | None = None) -> F:
     try:
         with transaction.atomic():
-            row.save(force_insert=True)
+            row.save(force_insert=update_fields is None, update_fields=update_fields)
     except IntegrityError:
         message = _("There is a target “%(name)s” already.") % {"name": row.name}
         raise Conflict("audit_forward.exists", message, errors={"name": [message]}) from None
@@ -113,6 +56,17 @@ def _described(row: ForwardTarget) -> dict[str, Any]:
         "receipts": row.receipts,
         "begin": row.begin,
     }
+
+
+def _may_send(grant: Grant) -> None:
+    """Raise `Forbidden` for who may not say where the log goes."""
+    grant.require("audit.read")
+    if grant.break_glass_id is not None:
+        raise Forbidden(
+            "audit_forward.break_glass",
+            _("A target would go on after you have left: an owner of the project has to add it."),
+            permission="webhook.manage",
+        )
 
 
 @sensitive_variables("secret")
@@ -132,13 +86,7 @@ def add_forward(
 
     Raises `Forbidden`, `Invalid`, `Conflict` for a name in use, `Unprocessable` for an address that is not called.
     """
-    grant.require("audit.read")
-    if grant.break_glass_id is not None:
-        raise Forbidden(
-            "audit_forward.break_glass",
-            _("A target would go on after you have left: an owner of the project has to add it."),
-            permission="webhook.manage",
-        )
+    _may_send(grant)
     if AuditForward.objects.count() >= MOST_TARGETS:
         raise Conflict(
             "audit_forward.many", _("A project has at most %(most)d targets.") % {"most": MOST_TARGETS}
@@ -211,6 +159,77 @@ def _changed(row: F, **values: Any) -> F:
     type(row)._default_manager.filter(pk=row.pk).update(**values)
     for name, value in values.items():
         setattr(row, name, value)
+    return row
+
+
+@sensitive_variables("secret")
+def change_forward(
+    grant: Grant,
+    row: AuditForward,
+    *,
+    name: str | None = None,
+    address: str | None = None,
+    secret: str = "",
+    authority: str | None = None,
+) -> AuditForward:
+    """Change a target of the account; what is not given stays, and so does how far it has the log. Whoever says where
+    the log goes could read it: `audit.read` is needed as well.
+
+    Raises `Forbidden`, `Invalid`, `Conflict` for a name in use, `Unprocessable` for an address that is not called.
+    """
+    _may_send(grant)
+    return _change(row, name=name, address=address, secret=secret, authority=authority)
+
+
+@sensitive_variables("secret")
+def change_platform_forward(
+    row: PlatformForward,
+    *,
+    name: str | None = None,
+    address: str | None = None,
+    secret: str = "",
+    authority: str | None = None,
+) -> PlatformForward:
+    """Change a target of the platform. Raises as `change_forward` does, but `Forbidden`."""
+    return _change(row, name=name, address=address, secret=secret, authority=authority)
+
+
+@sensitive_variables("secret")
+def _change(row: F, *, name: str | None, address: str | None, secret: str, authority: str | None) -> F:
+    """Write what differs, and record it. A batch that is on its way to where the target led before no longer counts:
+    its lease is over, so that the cursor stays and the batch is sent again, to where the target leads now.
+    """
+    with transaction.atomic():
+        rows = type(row)._default_manager.select_for_update(of=("self",))
+        row = rows.get(pk=row.pk)
+        wanted = {
+            "name": row.name if name is None else check_name(name),
+            "address": row.address if address is None else check_address(row.kind, address.strip()),
+            "authority": row.authority if authority is None else check_authority(row.kind, authority),
+        }
+        changed: dict[str, Any] = {
+            field: value for field, value in wanted.items() if value != getattr(row, field)
+        }
+        detail: dict[str, Any] = {
+            field: {"from": getattr(row, field), "to": value}
+            for field, value in changed.items()
+            if field != "authority"
+        }
+        if "authority" in changed:
+            detail["authority"] = "replaced" if changed["authority"] else "removed"
+        for field, value in changed.items():
+            setattr(row, field, value)
+        if secret:
+            check_secret(row.kind, secret)
+            row.secret = secret.encode()
+            changed["secret"] = detail["secret"] = "replaced"  # noqa: S105  # says that, never what
+        if not changed:
+            return row
+        if changed.keys() - {"name"}:
+            row.lease, row.lease_until, row.next_at = row.lease + 1, None, timezone.now()
+            changed |= dict.fromkeys(("lease", "lease_until", "next_at"), "")
+        _saved(row, sorted(changed))
+        audit.record("audit.forward.change", row, detail=detail)
     return row
 
 

@@ -3,11 +3,13 @@
 from typing import ClassVar
 from uuid import UUID
 
+from django.db import transaction
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from projects.actions import forwarding as actions
+from projects.actions.forwarding import F
 from projects.doors.api import PlatformViewSet, ProjectViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
@@ -15,10 +17,18 @@ from projects.forwarding.lag import with_lag
 from projects.models import AuditForward, PlatformForward
 from projects.serializers.forwarding import (
     AuditForwardBody,
+    AuditForwardChange,
     AuditForwardSerializer,
     PlatformForwardBody,
     PlatformForwardSerializer,
 )
+
+
+def _in_state(row: F, state: str) -> F:
+    """Pause or resume a target, where it is not as it was asked to be."""
+    if not state or state == row.state:
+        return row
+    return actions.pause(row) if state == row.State.PAUSED else actions.resume(row)
 
 
 class AuditForwardViewSet(ProjectViewSet):
@@ -28,6 +38,7 @@ class AuditForwardViewSet(ProjectViewSet):
         "list": "audit.read",
         "retrieve": "audit.read",
         "create": "webhook.manage",
+        "partial_update": "webhook.manage",
         "destroy": "webhook.manage",
         "pause": "webhook.manage",
         "resume": "webhook.manage",
@@ -58,6 +69,17 @@ class AuditForwardViewSet(ProjectViewSet):
     @documented(operation_id="audit_forward_read", summary="A target, and how far it has the log")
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return self._shown(actions.find_forward(pk))
+
+    @documented(
+        operation_id="audit_forward_change",
+        summary="Change, pause or resume a target, which keeps its place in the log; needs audit.read as well",
+        request=AuditForwardChange,
+        responses=AuditForwardSerializer,
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        body, row = self.body(AuditForwardChange), actions.find_forward(pk)
+        state = body.pop("state", "")
+        return self._shown(_in_state(actions.change_forward(self.grant, row, **body), state))
 
     @documented(operation_id="audit_forward_remove", summary="Remove a target", responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
@@ -93,6 +115,7 @@ class PlatformForwardViewSet(PlatformViewSet):
         "list": ("admin", "auditor"),
         "retrieve": ("admin", "auditor"),
         "create": ("admin",),
+        "partial_update": ("admin",),
         "destroy": ("admin",),
         "pause": ("admin",),
         "resume": ("admin",),
@@ -121,6 +144,19 @@ class PlatformForwardViewSet(PlatformViewSet):
     @documented(operation_id="platform_audit_forward_read", summary="A target of the platform")
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return Response(PlatformForwardSerializer(actions.find_platform_forward(pk)).data)
+
+    @documented(
+        operation_id="platform_audit_forward_change",
+        summary="Change, pause or resume a target of the platform, which keeps its place in the logs",
+        request=AuditForwardChange,
+        responses=PlatformForwardSerializer,
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        body, row = self.body(AuditForwardChange), actions.find_platform_forward(pk)
+        state = body.pop("state", "")
+        with transaction.atomic():
+            changed = _in_state(actions.change_platform_forward(row, **body), state)
+        return Response(PlatformForwardSerializer(changed).data)
 
     @documented(
         operation_id="platform_audit_forward_remove",

@@ -97,6 +97,33 @@ class AuditForwardBody(StrictSerializer):
     )
 
 
+class AuditForwardChange(StrictSerializer):
+    """What of a target can be changed; what is not named stays, and so does how far it has the log."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    address = serializers.CharField(
+        max_length=2048,
+        required=False,
+        help_text="Of the kind that the target is. What waits goes to the new one.",
+    )
+    secret = serializers.CharField(
+        max_length=1024,
+        required=False,
+        write_only=True,
+        trim_whitespace=False,
+        help_text="A new one, of 16 characters or more, for a webhook.",
+    )
+    authority = serializers.CharField(
+        max_length=65_536,
+        required=False,
+        allow_blank=True,
+        help_text="Certificates in PEM to check TLS against; empty for the public ones.",
+    )
+    state = serializers.ChoiceField(
+        choices=ForwardTarget.State.choices, required=False, help_text="Pauses or resumes it."
+    )
+
+
 class PlatformForwardBody(AuditForwardBody):
     """A target of the platform to add."""
 
@@ -107,6 +134,7 @@ class PlatformForwardBody(AuditForwardBody):
 
 __all__: list[Any] = [
     "AuditForwardBody",
+    "AuditForwardChange",
     "AuditForwardSerializer",
     "PlatformForwardBody",
     "PlatformForwardSerializer",

@@ -13,7 +13,7 @@ from accounts.tenancy import platform_scope
 from projects.actions import forwarding as actions
 from projects.doors.grant import Grant
 from projects.doors.pages import PlatformView, ProjectView
-from projects.forms_forwarding import ForwardForm, PlatformForwardForm
+from projects.forms_forwarding import ForwardChangeForm, ForwardForm, PlatformForwardForm
 from projects.forwarding.lag import with_lag
 from projects.models import AuditForward, ForwardTarget, PlatformForward
 from projects.permissions import Permission
@@ -76,12 +76,35 @@ class ForwardingPage(ProjectView):
 
 
 class ForwardPage(ProjectView):
-    """One target: tried, paused, resumed, removed."""
+    """One target: changed, tried, paused, resumed, removed."""
 
-    actions: ClassVar[dict[str, str]] = {"post": Permission.WEBHOOK_MANAGE}
+    actions: ClassVar[dict[str, str]] = {"get": Permission.WEBHOOK_MANAGE, "post": Permission.WEBHOOK_MANAGE}
+
+    def _shown(
+        self, request: HttpRequest, row: AuditForward, form: ForwardChangeForm, status: int = 200
+    ) -> HttpResponse:
+        context = {
+            "target": row,
+            "form": form,
+            "api_url": f"/api/v1/projects/{self.grant.slug}/audit-forwards/{row.pk}",
+        }
+        return self.page(request, "projects/forward.html", context, status)
+
+    def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
+        row = actions.find_forward(pk)
+        return self._shown(request, row, ForwardChangeForm(row))
 
     def post(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
-        _act(request, actions.find_forward(pk), Permission.WEBHOOK_MANAGE)
+        row = actions.find_forward(pk)
+        if request.POST.get("do") == "change":
+            form = ForwardChangeForm(row, request.POST)
+            if not form.is_valid() or not attempt(
+                form, lambda: bool(actions.change_forward(grant, row, **form.cleaned_data).pk)
+            ):
+                return self._shown(request, row, form, 400)
+            messages.success(request, _("Saved. The target keeps its place in the log."))
+        else:
+            _act(request, row, Permission.WEBHOOK_MANAGE)
         return HttpResponseRedirect(reverse("project:forwarding", args=[grant.slug]))
 
 
@@ -136,10 +159,31 @@ class RoomForwardingPage(_PlatformTargets):
 
 
 class PlatformForwardPage(PlatformView):
-    """One target of the platform: tried, paused, resumed, removed."""
+    """One target of the platform: changed, tried, paused, resumed, removed."""
 
     reader: ClassVar[str] = "admin"
 
+    def _shown(
+        self, request: HttpRequest, row: PlatformForward, form: ForwardChangeForm, status: int = 200
+    ) -> HttpResponse:
+        context = {"target": row, "form": form, "api_url": f"{PLATFORM_API}/{row.pk}"}
+        return self.page(request, "projects/platform_forward.html", context, status)
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        row = actions.find_platform_forward(pk)
+        return self._shown(request, row, ForwardChangeForm(row))
+
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        _act(request, actions.find_platform_forward(pk), "platform.forward")
+        row = actions.find_platform_forward(pk)
+        if request.POST.get("do") == "change":
+            form = ForwardChangeForm(row, request.POST)
+            if not form.is_valid() or not attempt(
+                form, lambda: bool(actions.change_platform_forward(row, **form.cleaned_data).pk)
+            ):
+                with platform_scope(self.reader):
+                    response = self._shown(request, row, form, 400)
+                    return getattr(response, "render", lambda: response)()
+            messages.success(request, _("Saved. The target keeps its place in the log."))
+        else:
+            _act(request, row, "platform.forward")
         return HttpResponseRedirect(reverse("project:platform_forwarding"))
