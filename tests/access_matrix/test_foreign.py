@@ -131,6 +131,8 @@ def test_an_id_of_theirs_is_an_id_of_nothing_wherever_it_stands(
                 continue  # people belong to no account: whoever knows a username may ask for that person
             if place.path[-1] == "alias" and route.template.endswith("/protected-aliases"):
                 continue  # a new word, which names nothing yet: half of all ids begin as no alias may
+            if place.path[-1] == "secret" and route.template.endswith("/audit-forwards/<uuid:pk>"):
+                continue  # a text that names nothing: half of all names are too short to be one
             other = _sent(route, operation, place, theirs, own, entry, alice)
             none = _sent(route, operation, place, nothing, own, entry, alice)
             TRIED["calls with ids and names of the other account in query and body"] += 1
