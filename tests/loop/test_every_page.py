@@ -57,6 +57,9 @@ def name_of(path: str) -> str | None:
     return f"{match.view_name} {kind}".strip()
 
 
+RECEIPTS = {"name": "auditors", "kind": "mail", "address": "audit@fab.example", "receipts": "weekly"}
+
+
 def sign_in(browser: Browser, portal: Portal, username: str, one_time: str) -> Document:
     """Sign in as a person does, with a new password; what the browser keeps of it."""
     context = browser.new_context(base_url=portal.url, locale="en")
@@ -133,6 +136,20 @@ def make_everything(team: Team, model: Document) -> None:
         "datasets/guarded/sensitivity", {"sensitivity": "confidential", "reason": "A customer's."}
     )
     team.owner.post("datasets/guarded/grants", {"role": "owner", "reason": "They keep it."})
+    team.owner.post("audit-forwards", RECEIPTS)
+
+
+def forward_platform(context: BrowserContext) -> None:
+    """Have the platform's receipts mailed, as an admin does on the page."""
+    page = context.new_page()
+    page.goto("/platform/forwarding/")
+    page.locator("[name=name]").fill(RECEIPTS["name"])
+    page.locator("[name=kind]").select_option(RECEIPTS["kind"])
+    page.locator("[name=address]").fill(RECEIPTS["address"])
+    page.locator("[name=receipts]").select_option(RECEIPTS["receipts"])
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("link", name=RECEIPTS["name"]).wait_for()
+    page.close()
 
 
 def lend(portal: Portal, team: Team, lender: str) -> str:
@@ -171,6 +188,8 @@ def visitors(portal: Portal, team: Team, tiny_model: Document, chromium: Browser
             # By name: other tests have things here without an open version, question or protected alias.
             starts += [f"{root}/datasets/wafers/", f"{root}/models/{model['name']}/"]
             starts += [f"{root}/datasets/guarded/versions/1/download/?path=wafers.csv"]
+        if visitor.username == "admin-looker":
+            forward_platform(context)
         found = crawl(context, {}, *starts)
         if visitor.username == "looker":
             found = crawl(context, found, f"/projects/{lender}/settings/account/links/invite/")
