@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -24,7 +25,7 @@ MOST_TARGETS = 20
 @sensitive_variables("secret")
 def _prepared(row: F, *, secret: str, authority: str, events: bool) -> F:
     """Check what was asked for and complete the row. Raises `Invalid`, `Unprocessable`."""
-    row.name = check_name(row.name)
+    row.name, row.language = check_name(row.name), get_language() or "en"
     row.address = check_address(row.kind, row.address.strip())
     check_secret(row.kind, secret)
     row.authority = check_authority(row.kind, authority)

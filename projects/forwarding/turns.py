@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -39,10 +39,11 @@ def turn(kind: str, account_id: UUID | None, pk: UUID) -> int:
         if target is None:
             return 0
         try:
-            if target.row.test_asked_at is not None:
-                _try(target)
-            if target.row.state == ForwardTarget.State.ACTIVE and target.row.next_at <= timezone.now():
-                sent = _work(target)
+            with translation.override(target.row.language):
+                if target.row.test_asked_at is not None:
+                    _try(target)
+                if target.row.state == ForwardTarget.State.ACTIVE and target.row.next_at <= timezone.now():
+                    sent = _work(target)
         except Overtaken:
             log.warning("audit_forward_overtaken", target=str(pk))
     return sent

@@ -63,6 +63,8 @@ class ForwardTarget(models.Model):
     test_problem = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by_label = models.CharField(max_length=160)
+    # In which letters are written to it, and what went wrong is written down: that of whoever set it up.
+    language = models.CharField(max_length=8, default="en", db_default="en")
 
     class Meta:
         abstract = True

@@ -6,7 +6,7 @@ import hmac
 import time
 from datetime import timedelta
 
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.audit.verify_export import COLUMNS, canonical, leaf_hash
 from accounts.models import Account, AuditEvent
@@ -183,6 +183,20 @@ def test_a_trial_says_how_it_went_and_is_no_event_of_the_log(committed_cast: Cas
         actions.try_out(made)
     work()
     assert "401" in now(cast, made.pk).test_problem
+
+
+def test_what_went_wrong_is_told_in_the_language_of_who_set_it_up(
+    committed_cast: Cast, web: WebReceiver
+) -> None:
+    cast = committed_cast
+    web.answers += [503, 503]
+    with translation.override("ko"):
+        made = webhook(cast, web, begin="beginning")
+    with cast.inside("alice"):
+        actions.try_out(made)
+    work()
+    row = now(cast, made.pk)
+    assert (row.problem, row.test_problem) == ("받는 쪽이 503(으)로 답했습니다.",) * 2
 
 
 def test_who_failed_has_a_thread_alone_and_the_healthy_share_the_others(
