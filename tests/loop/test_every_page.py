@@ -17,6 +17,8 @@ from tests.access_matrix.routes import django_routes
 from tests.loop.fixtures import MEASUREMENTS, Team
 from tests.loop.running import Portal, wait_for_operation
 
+# The first case starts a portal, trains a model and follows every link; the others open a hundred pages each.
+pytestmark = pytest.mark.timeout(900)
 FRONTEND = Path(__file__).parents[1] / "frontend"
 CONTRAST = (FRONTEND / "contrast.js").read_text()
 NAMELESS = (FRONTEND / "nameless.js").read_text()
