@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from portal.glossary import TERMS
 from portal.states import STATES, UNNAMED, VIA
+from projects import retold as stored
 from projects.audit_words import kind_in_words
 from projects.explained import explained
 
@@ -284,6 +285,12 @@ def kind_of(value: str) -> str:
 def means(permission: str) -> str:
     """What holding a permission means, in words: `{{ grant.permission|means }}`."""
     return explained(permission)
+
+
+@register.filter
+def retold(sentence: str) -> str:
+    """A sentence that was stored, in the reader's language: `{{ operation.error|retold }}`."""
+    return stored.retold(sentence)
 
 
 @register.filter

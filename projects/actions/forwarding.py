@@ -202,7 +202,10 @@ def _change(row: F, *, name: str | None, address: str | None, secret: str, autho
     """
     with transaction.atomic():
         rows = type(row)._default_manager.select_for_update(of=("self",))
-        row = rows.get(pk=row.pk)
+        found = rows.filter(pk=row.pk).first()
+        if found is None:
+            raise NotFound("audit_forward.not_found", _("There is no such target."))
+        row = found
         wanted = {
             "name": row.name if name is None else check_name(name),
             "address": row.address if address is None else check_address(row.kind, address.strip()),

@@ -12,6 +12,7 @@ from accounts.models import Credential
 from accounts.tenancy.models import TenantForeignKey, TenantModel
 from accounts.tenancy.scope import ACCOUNT, PERSONAL
 from projects.explained import explained
+from projects.retold import retold
 
 
 class Notice(TenantModel):
@@ -47,10 +48,11 @@ class Notice(TenantModel):
         return str(gettext(self.body) % self._told()) if self.body else ""
 
     def _told(self) -> dict[str, Any]:
-        """The values, with a permission by its meaning."""
-        return {
+        """The values, with a permission by its meaning, and what went wrong in the reader's language."""
+        told = {
             name: explained(value) if isinstance(value, str) else value for name, value in self.values.items()
         }
+        return told | ({"problem": retold(str(told["problem"]))} if "problem" in told else {})
 
 
 class NoticeRecipient(TenantModel):
