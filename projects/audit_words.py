@@ -243,8 +243,9 @@ def _is_id(value: Any) -> bool:
 
 def facts_in_words(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return what a record's detail says, for reading; empty values and bare ids are left out."""
-    told = {}
+    told: dict[str, str] = {}
     for name, value in facts.items():
         if is_told(said := _told_within(value)):
-            told[name_in_words(name)] = value_in_words(said, name)
+            called = name_in_words(name)
+            told[name if called in told else called] = value_in_words(said, name)
     return told

@@ -6,7 +6,7 @@ request, everywhere.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -17,9 +17,6 @@ from django.utils.translation import gettext as _
 from accounts.errors import Invalid
 from projects.models import CustomRole, Membership, PermissionGrant, Robot
 from projects.permissions import BREAK_GLASS, ROBOT_NEVER, Permission, Role, permissions_of
-
-if TYPE_CHECKING:
-    from projects.doors.grant import Grant
 
 _KNOWN = frozenset(permission.value for permission in Permission)
 
@@ -65,14 +62,6 @@ def holding_of(holder_id: UUID) -> Holding | None:
 def _holding_of_robot(robot_id: UUID) -> Holding | None:
     robot = working_robots().filter(pk=robot_id).first()
     return Holding(robot.role, robot_permissions(robot.role)) if robot is not None else None
-
-
-def own_role(grant: "Grant") -> str:
-    """The role of whom a grant acts for, whatever role their token names; empty for who is no member any more."""
-    if grant.token_id is None:
-        return grant.role
-    held = holding_of(grant.user_id)
-    return held.role if held is not None else ""
 
 
 def working_robots() -> QuerySet[Robot]:

@@ -78,14 +78,9 @@ def _enter(admin: User, reason: str, hours: int, repair: bool) -> BreakGlass:
         project.account_id,
         ENTERED,
         noop("%(who)s, a platform admin, has entered “%(project)s” by break-glass"),
-        noop("For %(hours)d hours. Reason given: %(reason)s. End it under Permissions."),
+        noop("For %(hours)d hours. Reason given: “%(reason)s”. End it under Permissions."),
         recipients=holders_of(Permission.MEMBER_MANAGE) | set(auditors.values_list("pk", flat=True)),
-        values={
-            "who": entered.user_label,
-            "project": project.name,
-            "hours": hours,
-            "reason": entered.reason.rstrip("."),
-        },
+        values={"who": entered.user_label, "project": project.name, "hours": hours, "reason": entered.reason},
         link=f"/projects/{project.slug}/settings/permissions/",
     )
     return entered

@@ -27,7 +27,7 @@ from projects.actions.tokens import (
     write_text,
 )
 from projects.doors.grant import Grant
-from projects.holdings import check_role, own_role, role_permissions
+from projects.holdings import check_role, role_permissions
 from projects.models import Membership, Project, Robot, RobotState, Token
 from projects.networks import networks
 from projects.notifications import notify
@@ -52,7 +52,7 @@ def _check_more(grant: Grant, role: str, robot: Robot | None = None) -> None:
             % {"role": role, "more": ", ".join(more)},
             permission=more[0],
         )
-    if given_to_role(role) and role != own_role(grant):
+    if given_to_role(role) and role != grant.own_role:
         grant.require(Permission.ACCESS_DECIDE)
     if robot is not None and more_by_robot(grant, robot.pk):
         raise Forbidden(

@@ -159,6 +159,7 @@ def _token_grant(identity: Identity, token: Token, slug: str, via: str) -> Grant
         token.run_id,
         token.workload_id,
         robot_id=token.robot_id,
+        held_role=held.role if held is not None else "",
     )
 
 

@@ -16,7 +16,7 @@ class Grant:
     `role` is what the actor acts as (a token may have less than its person). `via` is page, api, gateway, command or
     task. `run_id` is the MLflow run that a run-scoped token is bound to, `workload_id` its workload.
     `break_glass_id` marks a platform admin who is no member. Where a robot acts, or a workload of its, `user_id` is the
-    robot's id and `robot_id` says so: `person_id` is nobody.
+    robot's id and `robot_id` says so: `person_id` is nobody. `held_role` is the role of a token's person or robot.
     """
 
     actor: Actor
@@ -32,6 +32,12 @@ class Grant:
     workload_id: UUID | None = None
     break_glass_id: UUID | None = None
     robot_id: UUID | None = None
+    held_role: str = ""
+
+    @property
+    def own_role(self) -> str:
+        """The role of whom this acts for, whatever role their token names; empty for who is no member any more."""
+        return self.role if self.token_id is None else self.held_role
 
     @property
     def person_id(self) -> UUID | None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Forbidden, Invalid
 from projects.doors import Grant
-from projects.holdings import holding_of, own_role
+from projects.holdings import holding_of
 from projects.permissions import Permission
 from registry.models import Dataset, DatasetGrant, TrainingJob
 
@@ -60,8 +60,7 @@ def role_for(grant: Grant) -> str:
     and gets by that nothing that was given to the people of that role; nor, in a lesser role, what was given to its
     person's.
     """
-    own = own_role(grant)
-    return own if grant.workload_id is not None or own == grant.role else ""
+    return grant.own_role if grant.workload_id is not None or grant.own_role == grant.role else ""
 
 
 def visible(grant: Grant, rows: QuerySet[Dataset]) -> QuerySet[Dataset]:

@@ -64,6 +64,10 @@ def test_facts_leave_out_what_says_nothing() -> None:
         }
 
 
+def test_facts_of_one_name_are_all_told() -> None:
+    assert facts_in_words({"user": "sam", "person": "mia"}) == {"Person": "sam", "person": "mia"}
+
+
 def test_changes_and_kinds() -> None:
     event = AuditEvent(action="dataset.sensitivity", detail={"from": "internal", "to": "public"})
     with translation.override("ko"):

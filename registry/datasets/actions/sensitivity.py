@@ -14,7 +14,7 @@ from projects import approvals
 from projects.actions.access import check_days
 from projects.actions.robots import find_robot
 from projects.doors import Grant
-from projects.holdings import check_role, own_role
+from projects.holdings import check_role
 from projects.models import ApprovalRequest, Membership, Robot, RobotState
 from projects.notifications import notify
 from projects.permissions import Permission
@@ -154,7 +154,7 @@ def give_access(
         raise Invalid("dataset.bearer", message, errors={"username": [message]})
     if role:
         check_role(role)
-        if role == own_role(grant) and not approvals_alone(grant):
+        if role == grant.own_role and not approvals_alone(grant):
             raise Forbidden("access.self", _("This is your own role. Ask for access: somebody else decides."))
         return _let(grant, dataset, role=role, reason=reason, days=days)
     if robot:
