@@ -32,6 +32,7 @@ django.setup()
 from tests import strict  # noqa: E402
 from tests.browser import chromium  # noqa: E402
 from tests.cast import cast, committed_cast  # noqa: E402
+from tests.engines import leftovers  # noqa: E402
 from tests.engines.fixtures import (  # noqa: E402  # they import models
     as_role,
     committed_database,
@@ -59,6 +60,7 @@ __all__ = [
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(strict)
+    config.pluginmanager.register(leftovers)
 
 
 def pytest_unconfigure() -> None:

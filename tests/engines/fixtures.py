@@ -14,6 +14,7 @@ from psycopg import sql
 
 from portal.engines.postgres import Postgres
 from portal.engines.redis import Redis
+from tests.engines import leftovers
 
 TEMPLATE = "portal_template"
 # Tests log in as a role that may become any of the portal's: so one transaction can be looked at as the web
@@ -67,7 +68,10 @@ def django_db_setup(engines: Engines, django_db_blocker: Any) -> Iterator[None]:
         with engines.postgres.connect("postgres") as superuser:
             superuser.execute(sql.SQL("CREATE DATABASE {} TEMPLATE portal").format(sql.Identifier(TEMPLATE)))
         _reconnect(LOGIN, "portal_app")
-    yield
+    with engines.postgres.connect() as superuser:
+        leftovers.connections.append(superuser)
+        yield
+        leftovers.connections.remove(superuser)
     with django_db_blocker.unblock():
         connection.close()
         connection.close_pool()

@@ -81,8 +81,8 @@ def sign_in(browser: Browser, portal: Portal, username: str, one_time: str) -> D
     return state
 
 
-def crawl(context: BrowserContext, found: dict[str, str], *starts: str) -> dict[str, str]:
-    """Follow links breadth first; one path for each page, those found before among them."""
+def crawl(context: BrowserContext, found: dict[str, str], *starts: str, within: str = "/") -> dict[str, str]:
+    """Follow links below `within`, breadth first; one path for each page, those found before among them."""
     found = dict(found)
     page = context.new_page()
     waiting = deque(starts)
@@ -99,7 +99,7 @@ def crawl(context: BrowserContext, found: dict[str, str], *starts: str) -> dict[
         found[name] = path
         for link in page.locator("a[href]").evaluate_all("links => links.map((one) => one.href)"):
             parts = urlsplit(link)
-            if parts.path.startswith("/") and not parts.path.startswith(("/api/", "/static/")):
+            if parts.path.startswith(within) and not parts.path.startswith(("/api/", "/static/")):
                 waiting.append(parts.path + (f"?{parts.query}" if parts.query else ""))
     page.close()
     return found
@@ -184,17 +184,25 @@ def visitors(portal: Portal, team: Team, tiny_model: Document, chromium: Browser
     known: set[str] = set()
     for visitor in visitors:
         context = chromium.new_context(base_url=portal.url, storage_state=visitor.state)  # type: ignore[arg-type]
-        starts = ["/"]
+        found: dict[str, str] = {}
         if visitor.username == "looker":
-            starts += [f"{root}/wafers/?run={run}", f"{root}/runs/compare/?run={run}&run={run}"]
-            # By name: other tests have things here without an open version, question or protected alias.
-            starts += [f"{root}/datasets/wafers/", f"{root}/models/{model['name']}/"]
-            starts += [f"{root}/datasets/guarded/versions/1/download/?path=wafers.csv"]
+            # The team's project first, whole: the lender's has the same pages with nothing on them. Within it by name:
+            # other tests have things here without an open version, question or protected alias.
+            found = crawl(
+                context,
+                found,
+                f"{root}/datasets/wafers/",
+                f"{root}/datasets/guarded/versions/1/download/?path=wafers.csv",
+                f"{root}/models/{model['name']}/",
+                f"{root}/wafers/?run={run}",
+                f"{root}/runs/compare/?run={run}&run={run}",
+                f"{root}/",
+                within=f"{root}/",
+            )
+            found = crawl(context, found, f"/projects/{lender}/settings/account/links/invite/")
         if visitor.username == "admin-looker":
             forward_platform(context)
-        found = crawl(context, {}, *starts)
-        if visitor.username == "looker":
-            found = crawl(context, found, f"/projects/{lender}/settings/account/links/invite/")
+        found = crawl(context, found, "/")
         context.close()
         visitor.pages = {name: path for name, path in found.items() if name not in known or path == "/"}
         known |= set(found)
