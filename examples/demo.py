@@ -112,7 +112,8 @@ def link(cloud: Project, etch: Project) -> None:
     if not requested:
         invitation = cloud.post("links", {})
         requested = [etch.post("links/claim", {"code": invitation["code"]})]
-    cloud.post(f"links/{requested[0]['id']}/approve")
+    # hana owns both accounts, and nobody else could decide for the cloud: she says why, and the auditors are told.
+    cloud.post(f"links/{requested[0]['id']}/approve", {"reason": "The etch team trains on the shared cloud."})
     step("link     the etch team may borrow from the shared cloud")
 
 

@@ -40,6 +40,8 @@ State = ApprovalRequest.State
 Effect = Callable[[ApprovalRequest, Grant], None]
 # What is shown beside the decision: (label, text) pairs.
 Evidence = Callable[[ApprovalRequest], list[tuple[str, str]]]
+# Who asked, where that was in another account: they may belong to this one too.
+Asker = Callable[[ApprovalRequest], UUID | None]
 # What its page shows beside that: a template, and its context.
 Panel = Callable[[ApprovalRequest], tuple[str, dict[str, Any]]]
 
@@ -59,6 +61,7 @@ class Kind:
     evidence: Evidence | None = None
     panel: Panel | None = None
     asked_with: str = Permission.APPROVAL_ASK
+    asker: Asker | None = None
 
 
 _kinds: dict[str, Kind] = {}
@@ -75,9 +78,12 @@ def register_kind(
     evidence: Evidence | None = None,
     panel: Panel | None = None,
     asked_with: str = Permission.APPROVAL_ASK,
+    asker: Asker | None = None,
 ) -> None:
     """Make a kind of request known; called from an app's `ready()`."""
-    _kinds[name] = Kind(name, label, permission, on_approve, on_reject, check, evidence, panel, asked_with)
+    _kinds[name] = Kind(
+        name, label, permission, on_approve, on_reject, check, evidence, panel, asked_with, asker
+    )
 
 
 def kind_of(name: str) -> Kind:
@@ -195,10 +201,29 @@ def find_request(grant: Grant, pk: UUID) -> ApprovalRequest:
     return found
 
 
-def alone(request: ApprovalRequest, grant: Grant) -> bool:
-    """Whether this person asked, owns the project, and nobody else could decide."""
-    others = holders_of(kind_of(request.kind).permission) - {grant.user_id}
-    return request.asked_by_id == grant.user_id and grant.role == Role.OWNER and not others
+def is_own(request: ApprovalRequest, grant: Grant) -> bool:
+    """Whether this person asked, here or in the account that asks."""
+    asker = kind_of(request.kind).asker
+    return grant.user_id == (request.asked_by_id if asker is None else asker(request))
+
+
+def alone(permission: str, grant: Grant) -> bool:
+    """Whether this person owns the project, and nobody else could decide with this permission."""
+    return grant.role == Role.OWNER and not holders_of(permission) - {grant.user_id}
+
+
+def check_own(permission: str, grant: Grant, note: str, field: str = "note") -> None:
+    """Refuse somebody who decides on what they asked for themselves: raises `Forbidden` while others can decide, and
+    `Invalid`, at this field, where a team of one decides without saying why.
+    """
+    if not alone(permission, grant):
+        raise Forbidden(
+            "approval.second_person",
+            _("Somebody else has to decide on your request. You can withdraw it."),
+        )
+    if not note:
+        message = _("You decide on your own request: write down why.")
+        raise Invalid("approval.note", message, errors={field: [message]})
 
 
 def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str = "") -> ApprovalRequest:
@@ -210,15 +235,9 @@ def decide(grant: Grant, request: ApprovalRequest, *, approve: bool, note: str =
     """
     kind, note = kind_of(request.kind), note.strip()
     grant.require(kind.permission)
-    own = request.asked_by_id == grant.user_id
-    if own and not alone(request, grant):
-        raise Forbidden(
-            "approval.second_person",
-            _("Somebody else has to decide on your request. You can withdraw it."),
-        )
-    if own and not note:
-        message = _("You decide on your own request: write down why.")
-        raise Invalid("approval.note", message, errors={"note": [message]})
+    own = is_own(request, grant)
+    if own:
+        check_own(kind.permission, grant, note)
     if approve:
         _check_asker(kind, request)
     if kind.check is not None and approve:
@@ -259,14 +278,16 @@ def withdraw(grant: Grant, request: ApprovalRequest) -> ApprovalRequest:
     return request
 
 
-def settle(target: models.Model, state: str, grant: Grant) -> None:
-    """Close what waits about a thing that was decided at its own page."""
+def settle(target: models.Model, state: str, grant: Grant, *, note: str = "", own: bool = False) -> None:
+    """Close what waits about a thing that was decided at its own page; `own`: by who had asked for it."""
     about = Target.of(target)
     rows = ApprovalRequest.objects.filter(
         target_type=about.type, target_id=about.id, state=State.WAITING, account_id=require_account()
     )
     for request in rows:
-        _move(request, state, grant=grant)
+        _move(request, state, grant=grant, note=note, self_approved=own)
+        if own:
+            _tell_auditors(request)
 
 
 def expire(request: ApprovalRequest) -> bool:
@@ -327,5 +348,5 @@ def _tell_auditors(request: ApprovalRequest) -> None:
         noop("%(who)s approved their own request: %(what)s"),
         noop("Nobody else there could decide. Reason given: %(note)s"),
         recipients=list(auditors.values_list("pk", flat=True)),
-        values={"who": request.asked_by_label, "what": request.target_label, "note": request.note},
+        values={"who": request.decided_by_label, "what": request.target_label, "note": request.note},
     )

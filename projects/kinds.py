@@ -31,4 +31,5 @@ def register() -> None:
         on_approve=links.request_approved,
         on_reject=links.request_rejected,
         evidence=links.request_evidence,
+        asker=links.request_asker,
     )

@@ -76,6 +76,18 @@ class TermsForm(forms.Form):
         return {**kept, "quota": quota}
 
 
+class ApproveForm(TermsForm):
+    """What a trusted account lends to who has asked; who asked themselves, and decides alone, says why."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        required=False,
+        help_text=_("You asked for this yourself."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
 class CodeForm(forms.Form):
     """The code of an offer, or the one by which a trusted account takes requests."""
 

@@ -16,8 +16,9 @@ class TrustLink(models.Model):
     """Joins a general account (borrower) to a trusted account (lender). Its row is visible to those two only.
 
     `terms` are `accounts.links.Terms`, set by the lender; `namespace` is the borrower's own by those terms.
-    `expires_at` is when an invitation's code stops working, `ends_at` when an active link ends by itself. A trigger
-    holds the transitions and who may make which, whatever code writes the row.
+    `expires_at` is when an invitation's code stops working, `ends_at` when an active link ends by itself. `asked_by_id`
+    is who asked for the borrower, shown to nobody: they do not decide for the lender as well. A trigger holds the
+    transitions and who may make which, whatever code writes the row.
     """
 
     class State(models.TextChoices):
@@ -42,6 +43,7 @@ class TrustLink(models.Model):
     namespace = models.CharField(max_length=63, blank=True, default="", db_default="")
     ends_at = models.DateTimeField(null=True, blank=True)
     request_note = models.CharField(max_length=500, blank=True, default="", db_default="")
+    asked_by_id = models.UUIDField(null=True, editable=False)
 
     objects: ClassVar[TenantManager["TrustLink"]] = TenantManager()  # type: ignore[type-arg]
 

@@ -30,6 +30,7 @@ from accounts.tenancy import scope
 from projects import approvals
 from projects.doors.grant import Grant
 from projects.models import ApprovalRequest
+from projects.permissions import Permission
 
 State = TrustLink.State
 APPROVAL = "link"
@@ -108,7 +109,7 @@ def unknown_code() -> NotFound:
     return NotFound("link.code", message, errors={"code": [message]})
 
 
-def _asked(statement: str, parameters: list[Any], action: str) -> UUID:
+def _asked(by: Grant, statement: str, parameters: list[Any], action: str) -> UUID:
     """Call a function of the database that makes a request for the account in scope; record it on both sides."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -121,6 +122,7 @@ def _asked(statement: str, parameters: list[Any], action: str) -> UUID:
     if row is None:
         raise unknown_code()
     lender_id, link_id = row
+    TrustLink.objects.filter(pk=link_id).update(asked_by_id=by.user_id)
     link = find_link(link_id)
     audit.record(action, link)
     tell(link_id, action)
@@ -157,7 +159,8 @@ def claim(grant: Grant, code: str) -> UUID:
     two accounts are linked already.
     """
     account = _borrower(grant)
-    return _asked("SELECT * FROM link_claim(%s, %s)", [_digest(code.strip()), account.name], "link.claim")
+    parameters = [_digest(code.strip()), account.name]
+    return _asked(grant, "SELECT * FROM link_claim(%s, %s)", parameters, "link.claim")
 
 
 def open_requests(grant: Grant) -> str:
@@ -181,6 +184,7 @@ def request(grant: Grant, code: str, note: str = "") -> UUID:
     account = _borrower(grant)
     note = " ".join(note.split())[:NOTE_LENGTH]
     return _asked(
+        grant,
         "SELECT * FROM link_request(%s, %s, %s, %s)",
         [_digest(code.strip()), uuid7(), account.name, note],
         "link.request",
@@ -199,12 +203,23 @@ def _as_lender(grant: Grant, link: TrustLink) -> None:
         raise Forbidden("link.lender", _("The lending account decides on a link, not the borrowing one."))
 
 
-def approve(grant: Grant, link: TrustLink, given: dict[str, Any] | None = None) -> TrustLink:
-    """Let a borrower in, under the terms of the offer or under these. Only the lender may.
+def asked_here(grant: Grant, link: TrustLink) -> bool:
+    """Whether this person asked for the link themselves, in the borrowing account."""
+    return link.asked_by_id is not None and link.asked_by_id == grant.user_id
 
-    Raises `Forbidden`, `Invalid` for terms that are not valid, `Conflict` unless somebody has asked.
+
+def approve(
+    grant: Grant, link: TrustLink, given: dict[str, Any] | None = None, reason: str = ""
+) -> TrustLink:
+    """Let a borrower in, under the terms of the offer or under these. Only the lender may, and of its people somebody
+    else than who asked: `reason` says why where nobody else could decide (as with all approvals).
+
+    Raises `Forbidden`, `Invalid` for terms that are not valid or a missing reason, `Conflict` unless somebody asked.
     """
     _as_lender(grant, link)
+    reason, own = " ".join(reason.split())[:NOTE_LENGTH], asked_here(grant, link)
+    if own:
+        approvals.check_own(Permission.LINK_MANAGE, grant, reason, "reason")
     if link.borrower_id is None:
         raise Conflict(
             "link.state", _("Nobody has asked for this yet: give the code to the borrowing account.")
@@ -220,9 +235,10 @@ def approve(grant: Grant, link: TrustLink, given: dict[str, Any] | None = None) 
         ends_at=ends_at,
     )
     detail = {"namespace": link.namespace, "ends_at": ends_at.isoformat(), "terms": link.terms}
-    audit.record("link.approve", link, detail=detail)
+    ours = {"self_approved": "yes", "reason": reason} if own else {}
+    audit.record("link.approve", link, detail=detail | ours)
     tell(link.pk, "link.approve", detail=detail)
-    approvals.settle(link, ApprovalRequest.State.APPROVED, grant)
+    approvals.settle(link, ApprovalRequest.State.APPROVED, grant, note=reason, own=own)
     return link
 
 
@@ -293,7 +309,7 @@ def _move(link: TrustLink, before: str, after: str, **values: Any) -> None:
 
 def request_approved(request: ApprovalRequest, grant: Grant) -> None:
     """What approving the request of a borrower does: the terms are those of the offer."""
-    approve(grant, find_link(UUID(request.target_id)))
+    approve(grant, find_link(UUID(request.target_id)), reason=request.note)
 
 
 def request_rejected(request: ApprovalRequest, grant: Grant) -> None:
@@ -301,6 +317,14 @@ def request_rejected(request: ApprovalRequest, grant: Grant) -> None:
     link = find_link(UUID(request.target_id))
     if link.state == State.REQUESTED:
         reject(grant, link)
+
+
+def request_asker(request: ApprovalRequest) -> UUID | None:
+    """Who asked for the borrower."""
+    asked_by: UUID | None = (
+        TrustLink.objects.filter(pk=request.target_id).values_list("asked_by_id", flat=True).first()
+    )
+    return asked_by
 
 
 def request_evidence(request: ApprovalRequest) -> list[tuple[str, str]]:

@@ -140,8 +140,9 @@ class LinkViewSet(ProjectViewSet):
         request=ApprovalBody,
     )
     def approve(self, request: Request, pk: UUID) -> Response:
-        terms = self.body(ApprovalBody).get("terms")
-        return self._shown(links.approve(self.grant, links.find_link(pk), terms))
+        body = self.body(ApprovalBody)
+        link = links.approve(self.grant, links.find_link(pk), body.get("terms"), body["reason"])
+        return self._shown(link)
 
     @documented(operation_id="link_reject", summary="Refuse a request", request=LinkReasonBody)
     def reject(self, request: Request, pk: UUID) -> Response:

@@ -102,9 +102,12 @@ class InvitationBody(StrictSerializer):
 
 
 class ApprovalBody(StrictSerializer):
-    """Other terms than those of the offer; needed for a request that had none."""
+    """Other terms than those of the offer; needed for a request that had none. `reason`: why, from who asked
+    themselves where nobody else could decide.
+    """
 
     terms = TermsBody(required=False)
+    reason = serializers.CharField(required=False, max_length=500, allow_blank=True, default="")
 
 
 class LinkReasonBody(StrictSerializer):

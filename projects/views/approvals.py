@@ -99,20 +99,19 @@ class ApprovalPage(ProjectView):
         self, request: HttpRequest, found: ApprovalRequest, form: DecisionForm, status: int = 200
     ) -> HttpResponse:
         grant, kind = self.grant, approvals.kind_of(found.kind)
-        mine = found.asked_by_id == grant.user_id
+        own = approvals.is_own(found, grant)
         context: dict[str, Any] = {
             "found": found,
             "kind": kind.label,
             "permission": kind.permission,
-            "mine": mine,
-            "alone": mine and approvals.alone(found, grant),
+            "mine": found.asked_by_id == grant.user_id,
+            "own": own,
+            "alone": own and approvals.alone(kind.permission, grant),
             "evidence": approvals.evidence_of(found),
             "form": form,
             "api_url": f"/api/v1/projects/{grant.slug}/approvals/{found.pk}",
         }
-        context["may_decide"] = (
-            found.waiting and grant.can(kind.permission) and (not mine or context["alone"])
-        )
+        context["may_decide"] = found.waiting and grant.can(kind.permission) and (not own or context["alone"])
         if kind.panel is not None:
             context["panel"], beside = kind.panel(found)
             context |= beside

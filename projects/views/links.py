@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from accounts.errors import Invalid
 from accounts.links import Terms, parse_terms
 from accounts.models import TrustLink
+from projects import approvals
 from projects.actions import links
 from projects.actions.links import find_link
 from projects.doors.grant import Grant
 from projects.doors.pages import ProjectView
 from projects.lease_checks import submit_check
-from projects.link_forms import MAY, CodeForm, TermsForm
+from projects.link_forms import MAY, ApproveForm, CodeForm, TermsForm
 from projects.permissions import Permission
 from projects.views.account import ENDED, AccountView
 from projects.views.common import attempt, attempt_or_say
@@ -98,18 +99,21 @@ class LinkPage(ProjectView):
     actions: ClassVar[dict[str, str]] = {"get": "link.read", "post": "link.manage"}
 
     def _shown(
-        self, request: HttpRequest, link: TrustLink, status: int = 200, form: TermsForm | None = None
+        self, request: HttpRequest, link: TrustLink, status: int = 200, form: ApproveForm | None = None
     ) -> HttpResponse:
         grant, terms = self.grant, shown_terms(link)
         lends = link.lender_id == grant.account_id
         deciding = lends and link.state == TrustLink.State.REQUESTED and grant.can(Permission.LINK_MANAGE)
+        own = deciding and links.asked_here(grant, link)
         context: dict[str, Any] = {
             "link": link,
             "lends": lends,
             "terms": terms,
             "may": [label for value, label in MAY if value in terms.permissions],
             "ended": link.state in ENDED,
-            "terms_form": (form or TermsForm(terms=terms)) if deciding else None,
+            "own": own,
+            "alone": own and approvals.alone(Permission.LINK_MANAGE, grant),
+            "terms_form": (form or ApproveForm(terms=terms)) if deciding else None,
             "api_url": f"/api/v1/projects/{grant.slug}/links/{link.pk}",
         }
         return self.page(request, "projects/link.html", context, status)
@@ -122,6 +126,9 @@ class LinkPage(ProjectView):
         operation = submit_check(grant, link, credential)
         return HttpResponseRedirect(reverse("project:operation", args=[grant.slug, operation.pk]))
 
+    def _approve(self, link: TrustLink, form: ApproveForm) -> TrustLink:
+        return links.approve(self.grant, link, form.given, form.cleaned_data["reason"])
+
     def get(self, request: HttpRequest, grant: Grant, pk: UUID) -> HttpResponse:
         return self._shown(request, find_link(pk))
 
@@ -129,11 +136,8 @@ class LinkPage(ProjectView):
         link, reason = find_link(pk), request.POST.get("reason", "")
         match request.POST.get("do"):
             case "approve":
-                form = TermsForm(request.POST)
-                if (
-                    not form.is_valid()
-                    or attempt(form, lambda: links.approve(grant, link, form.given)) is None
-                ):
+                form = ApproveForm(request.POST)
+                if not form.is_valid() or not attempt(form, lambda: self._approve(link, form)):
                     return self._shown(request, find_link(pk), 400, form)
                 messages.success(request, _("The link is active."))
             case "reject":

@@ -13,7 +13,7 @@ from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Account, AuditEvent, TrustLink
 from accounts.tenancy import scope
 from projects.actions import links
-from projects.models import ApprovalRequest, Project
+from projects.models import ApprovalRequest, Membership, Project
 from projects.tasks import announce_requests, expire_links
 from tests.accounts_credentials.material import secrets
 from tests.cast import Cast, events
@@ -383,3 +383,84 @@ def test_the_pages_offer_ask_decide_and_end(cast: Cast) -> None:
     code = code_page[code_page.index("mlb_") :][:36]
     assert alice.post(f"{ours}links/claim/", {"code": code, "note": "lots"}).status_code == 302
     assert charlie.post(f"{theirs}links/requests/", {"do": "close"}).status_code == 302
+
+
+def both(cast: Cast) -> TrustLink:
+    """A link that Charlie, the lender's only person, has asked for as an owner of the borrower."""
+    link, code = offer(cast)
+    with scope(cast.acme.pk):
+        Membership.objects.create(account_id=cast.acme.pk, user=cast.charlie, role="owner")
+    with cast.inside("charlie", cast.acme) as grant:
+        links.claim(grant, code)
+    return link
+
+
+def announced(cast: Cast, link: TrustLink) -> ApprovalRequest:
+    """The request in the lender's inbox."""
+    with cast.inside("charlie", cast.globex):
+        assert links.announce(cast.globex.pk, link.pk)
+        request: ApprovalRequest = ApprovalRequest.objects.get(kind="link")
+        return request
+
+
+def joins_lender(cast: Cast, name: str) -> None:
+    with scope(cast.globex.pk):
+        Membership.objects.create(account_id=cast.globex.pk, user=cast.people[name], role="owner")
+
+
+def test_who_asked_does_not_decide_for_the_lender_too(cast: Cast) -> None:
+    link = both(cast)
+    joins_lender(cast, "mia")
+    charlie, url = cast.client("charlie"), f"/api/v1/projects/{cast.globex.slug}"
+    page = f"/projects/{cast.globex.slug}/settings/account/links/{link.pk}/"
+    shown = charlie.get(page).content.decode()
+    assert "You asked for this yourself." in shown
+    assert "Approve under these terms" not in shown
+    refused = post(charlie, f"{url}/links/{link.pk}/approve", {"reason": "It is me."})
+    assert (refused.status_code, refused.json()["code"]) == (403, "approval.second_person")
+    assert (
+        charlie.post(page, {"do": "approve", "namespace": "*", "days": 9, "reason": "x"}).status_code == 403
+    )
+    asked = announced(cast, link)
+    inbox = f"/projects/{cast.globex.slug}/approvals/{asked.pk}/"
+    shown = charlie.get(inbox).content.decode()
+    assert "Somebody else with the permission" in shown
+    assert 'value="approve"' not in shown
+    assert charlie.post(inbox, {"do": "approve", "note": "It is me."}).status_code == 403
+    with scope(cast.globex.pk):
+        assert links.find_link(link.pk).state == "requested"
+    assert post(cast.client("mia"), f"{url}/links/{link.pk}/approve", {}).json()["state"] == "active"
+
+
+@pytest.mark.parametrize("door", ["api", "page", "inbox"])
+def test_a_team_of_one_lends_to_itself_with_a_reason_that_auditors_are_told(cast: Cast, door: str) -> None:
+    link = both(cast)
+    charlie, api = cast.client("charlie"), f"/api/v1/projects/{cast.globex.slug}"
+    asked = announced(cast, link)
+    room = f"/projects/{cast.globex.slug}"
+
+    def approve(reason: str) -> Any:
+        match door:
+            case "api":
+                return post(charlie, f"{api}/links/{link.pk}/approve", {"reason": reason})
+            case "page":
+                form = {"do": "approve", "namespace": "*", "days": 9, "reason": reason}
+                return charlie.post(f"{room}/settings/account/links/{link.pk}/", form)
+            case _:
+                return charlie.post(f"{room}/approvals/{asked.pk}/", {"do": "approve", "note": reason})
+
+    refused = approve(" ")
+    assert refused.status_code == 400
+    assert "write down why" in refused.content.decode()
+    assert approve("Both are ours.").status_code in (200, 302)
+    with scope(cast.globex.pk):
+        asked.refresh_from_db()
+        assert (asked.state, asked.self_approved, asked.note) == ("approved", True, "Both are ours.")
+        detail = AuditEvent.objects.get(action="link.approve", account_id=cast.globex.pk).detail
+        assert (detail["self_approved"], detail["reason"]) == ("yes", "Both are ours.")
+    told = cast.client("audrey").get("/api/v1/notifications").content.decode()
+    assert told.count("Both are ours.") == 1
+    with scope(cast.acme.pk):
+        assert "Both are ours." not in str(AuditEvent.objects.get(action="link.approve").detail), (
+            "the lender's"
+        )
