@@ -172,14 +172,17 @@ def change_forward(
     address: str | None = None,
     secret: str = "",
     authority: str | None = None,
+    state: str = "",
 ) -> AuditForward:
-    """Change a target of the account; what is not given stays, and so does how far it has the log. Whoever says where
-    the log goes could read it: `audit.read` is needed as well.
+    """Change, pause or resume a target of the account; what is not given stays, and so does how far it has the log.
+    Whoever says where the log goes could read it: `audit.read` is needed as well.
 
     Raises `Forbidden`, `Invalid`, `Conflict` for a name in use, `Unprocessable` for an address that is not called.
     """
     _may_send(grant)
-    return _change(row, name=name, address=address, secret=secret, authority=authority)
+    with transaction.atomic():
+        changed = _change(row, name=name, address=address, secret=secret, authority=authority)
+        return _in_state(changed, state)
 
 
 @sensitive_variables("secret")
@@ -190,9 +193,12 @@ def change_platform_forward(
     address: str | None = None,
     secret: str = "",
     authority: str | None = None,
+    state: str = "",
 ) -> PlatformForward:
-    """Change a target of the platform. Raises as `change_forward` does, but `Forbidden`."""
-    return _change(row, name=name, address=address, secret=secret, authority=authority)
+    """Change, pause or resume a target of the platform. Raises as `change_forward` does, but `Forbidden`."""
+    with transaction.atomic():
+        changed = _change(row, name=name, address=address, secret=secret, authority=authority)
+        return _in_state(changed, state)
 
 
 @sensitive_variables("secret")
@@ -235,6 +241,12 @@ def _change(row: F, *, name: str | None, address: str | None, secret: str, autho
         _saved(row, sorted(changed))
         audit.record("audit.forward.change", row, detail=detail)
     return row
+
+
+def _in_state(row: F, state: str) -> F:
+    if not state or state == row.state:
+        return row
+    return pause(row) if state == State.PAUSED else resume(row)
 
 
 def pause(row: F) -> F:

@@ -3,13 +3,11 @@
 from typing import ClassVar
 from uuid import UUID
 
-from django.db import transaction
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from projects.actions import forwarding as actions
-from projects.actions.forwarding import F
 from projects.doors.api import PlatformViewSet, ProjectViewSet
 from projects.doors.schema import documented
 from projects.doors.strict import PageQuery, QuerySerializer
@@ -22,13 +20,6 @@ from projects.serializers.forwarding import (
     PlatformForwardBody,
     PlatformForwardSerializer,
 )
-
-
-def _in_state(row: F, state: str) -> F:
-    """Pause or resume a target, where it is not as it was asked to be."""
-    if not state or state == row.state:
-        return row
-    return actions.pause(row) if state == row.State.PAUSED else actions.resume(row)
 
 
 class AuditForwardViewSet(ProjectViewSet):
@@ -78,8 +69,7 @@ class AuditForwardViewSet(ProjectViewSet):
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         body, row = self.body(AuditForwardChange), actions.find_forward(pk)
-        state = body.pop("state", "")
-        return self._shown(_in_state(actions.change_forward(self.grant, row, **body), state))
+        return self._shown(actions.change_forward(self.grant, row, **body))
 
     @documented(operation_id="audit_forward_remove", summary="Remove a target", responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
@@ -153,10 +143,7 @@ class PlatformForwardViewSet(PlatformViewSet):
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         body, row = self.body(AuditForwardChange), actions.find_platform_forward(pk)
-        state = body.pop("state", "")
-        with transaction.atomic():
-            changed = _in_state(actions.change_platform_forward(row, **body), state)
-        return Response(PlatformForwardSerializer(changed).data)
+        return Response(PlatformForwardSerializer(actions.change_platform_forward(row, **body)).data)
 
     @documented(
         operation_id="platform_audit_forward_remove",
