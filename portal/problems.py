@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import select_template
 from django.urls import reverse
@@ -95,9 +95,16 @@ def from_drf(error: Exception) -> PortalError:
     if isinstance(error, exceptions.Throttled):
         wait = int(getattr(error, "wait", None) or 1)
         return TooManyRequests("request.throttled", str(error.detail), retry_after=wait)
+    if isinstance(error, SuspiciousOperation):
+        return not_understood()
     if isinstance(error, DATABASE_AWAY):
         return database_away()
     return server_error()
+
+
+def not_understood() -> Invalid:
+    """The answer to what no browser and no program of ours sends: a redirect without end, too many fields."""
+    return Invalid("request.invalid", _("The server did not understand this request."))
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
@@ -168,9 +175,17 @@ class ProblemMiddleware:
         response: HttpResponse = self.get_response(request)
         return response
 
+    def process_view(
+        self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Answer 404 to an address with a NUL: PostgreSQL keeps none in a text, and refuses to look for one."""
+        if any("\0" in value for value in kwargs.values() if isinstance(value, str)):
+            return not_found(request)
+        return None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Render a `PortalError`; leave a bug to Django's debug page while debugging."""
-        if isinstance(error, PortalError | Http404 | PermissionDenied):
+        if isinstance(error, PortalError | Http404 | PermissionDenied | SuspiciousOperation):
             return render_problem(request, from_drf(error))
         if settings.DEBUG:
             return None
@@ -185,9 +200,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """`handler400`"""
-    return render_problem(
-        request, Invalid("request.invalid", _("The server did not understand this request."))
-    )
+    return render_problem(request, not_understood())
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -18,6 +20,7 @@ from projects.permissions import Permission
 NAME_LENGTH = 60
 # A list that nobody reads through helps nobody.
 MOST = 50
+_no_nul = ProhibitNullCharactersValidator()
 
 
 def filters_of(form: forms.Form) -> dict[str, str]:
@@ -46,6 +49,10 @@ def _named(name: str) -> str:
     if not 1 <= len(name) <= NAME_LENGTH:
         message = _("A name has 1 to %(count)d characters.") % {"count": NAME_LENGTH}
         raise Invalid("search.name", message, errors={"name": [message]})
+    try:
+        _no_nul(name)
+    except ValidationError as error:
+        raise Invalid("search.name", str(error.message), errors={"name": error.messages}) from None
     return name
 
 

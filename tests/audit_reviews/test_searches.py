@@ -110,6 +110,7 @@ def test_a_shared_search_of_a_former_auditor_can_be_deleted(auditors: Cast) -> N
         ({"name": ""}, 400),
         ({"name": "  "}, 400),
         ({"name": "n" * 61}, 400),
+        ({"name": "n\0"}, 400),
         ({"more": 1}, 400),
         ({"shared": "yes"}, 400),
         ({"filters": {"since": "2026-02-03", "until": "2026-02-28"}}, 201),
@@ -119,6 +120,23 @@ def test_a_shared_search_of_a_former_auditor_can_be_deleted(auditors: Cast) -> N
 def test_what_is_no_search_is_refused(auditors: Cast, place: int, body: dict[str, Any], code: int) -> None:
     who, _other, api, _page = _places(auditors)[place]
     assert _save(auditors.client(who), api, **body).status_code == code
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"name": "n\0", "filter-outcome": "denied"}, 302),
+        ({"name": "Long", "filter-since": "x" * 20_000}, 400),
+    ],
+)
+def test_what_no_form_sends_is_the_senders_mistake(
+    auditors: Cast, place: int, form: dict[str, str], code: int
+) -> None:
+    who, _other, api, page = _places(auditors)[place]
+    client = auditors.client(who)
+    assert client.post(f"{page}searches/", form).status_code == code
+    assert client.get(api).json()["results"] == []
 
 
 def test_an_account_is_a_filter_of_the_room_alone(cast: Cast) -> None:

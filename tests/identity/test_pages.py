@@ -132,6 +132,15 @@ def test_a_403_names_the_permission(cast: Cast) -> None:
     assert "audit.read" in page.content.decode()
 
 
+@pytest.mark.parametrize("page", ["people", "robots", "roles"])
+def test_a_nul_in_an_address_is_nothing_that_is_here(cast: Cast, page: str) -> None:
+    settings = f"/projects/{cast.acme.slug}/settings"
+    where = f"{settings}/robots" if page == "robots" else f"{settings}/permissions/{page}"
+    api = {"people": "people", "robots": "robots", "roles": "custom-roles"}[page]
+    assert cast.client("alice").get(f"{where}/%00/").status_code == 404
+    assert cast.client("alice").get(f"{cast.url}/{api}/%00").status_code == 404
+
+
 def test_members_are_managed_on_the_page(cast: Cast) -> None:
     client, url = cast.client("alice"), f"/projects/{cast.acme.slug}/settings/members/"
     assert client.post(url, {"username": "charlie", "role": "viewer"}).status_code == 302
