@@ -2,6 +2,7 @@
 import { startClocks } from "./time.js";
 import { startCopying } from "./copy.js";
 import { startConfirming } from "./confirm.js";
+import { startSendingOnce } from "./once.js";
 import { startToasts, toast } from "./toasts.js";
 
 const modules = {
@@ -49,6 +50,7 @@ function stop(element) {
 startToasts();
 startCopying();
 startConfirming();
+startSendingOnce();
 startClocks();
 start(document).then(() => { document.documentElement.dataset.ready = ""; });
 

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.frontend.conftest import TabOpener
 
@@ -23,6 +23,30 @@ def test_confirm_asks_before_it_acts(open_tab: TabOpener) -> None:
     dialog.get_by_role("textbox").fill("etch-yield")
     go.click()
     page.wait_for_url("**shredded=1**")
+
+
+def test_a_double_click_sends_a_form_once(open_tab: TabOpener) -> None:
+    page = open_tab().open("/gallery/components/")
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.method)
+        route.fulfill(status=204)
+
+    page.route("**/gallery/sent/", answer)
+    page.evaluate(
+        """() => {
+          const form = Object.assign(document.createElement("form"), { method: "post", action: "/gallery/sent/" });
+          form.append(Object.assign(document.createElement("button"), { textContent: "Send once" }));
+          document.querySelector("main").append(form);
+        }"""
+    )
+    button = page.get_by_role("button", name="Send once")
+    button.click(no_wait_after=True)
+    page.wait_for_timeout(150)
+    button.click(no_wait_after=True)
+    page.wait_for_timeout(150)
+    assert sent == ["POST"]
 
 
 def test_copy_as_curl_is_a_command_that_works_in_a_shell(open_tab: TabOpener) -> None:
