@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts import devices
 from accounts.models import User
@@ -18,6 +20,8 @@ from accounts.standing import Due, due, page_of
 P = ParamSpec("P")
 THEME_COOKIE = "theme"
 _YEAR = 365 * 24 * 3600
+# What is longer is no page that somebody comes back to; Django refuses redirects from 16 KiB on.
+_LONGEST = 2000
 
 
 def safe_next(request: HttpRequest, wanted: str) -> str:
@@ -31,6 +35,37 @@ def safe_next(request: HttpRequest, wanted: str) -> str:
 def wanted_page(request: HttpRequest) -> str:
     """Where the visitor wants to go on to, as they say: not checked yet."""
     return request.POST.get("next") or request.GET.get("next") or ""
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Lead an anonymous visitor to sign in, and then back: from a form, to the page that it stands on.
+
+    A form that came too late is said not to have been carried out. An htmx fragment is told to load a whole page.
+    """
+    if request.method in ("GET", "HEAD"):
+        back = request.headers.get("HX-Current-URL", "") or request.get_full_path()
+    else:
+        messages.warning(
+            request, _("Your session has ended. What you sent was not done: sign in, and send it again.")
+        )
+        back = request.headers.get("HX-Current-URL", "") or request.headers.get("Referer", "")
+    back = _own_path(request, back)
+    url = reverse("accounts:sign_in")
+    if 1 < len(back) <= _LONGEST:
+        url += "?" + urlencode({"next": back})
+    if request.headers.get("HX-Request"):
+        response = HttpResponse(status=401)
+        response["HX-Redirect"] = url
+        return response
+    return HttpResponseRedirect(url)
+
+
+def _own_path(request: HttpRequest, url: str) -> str:
+    """Return path and query of an address of this portal; of another's, nothing."""
+    parts = urlsplit(url)
+    if parts.netloc and parts.netloc != request.get_host():
+        return ""
+    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def remember_preferences(response: HttpResponse, user: User) -> None:
@@ -68,8 +103,7 @@ def signed_in(
         def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             user = request.user
             if not isinstance(user, User):
-                where = urlencode({"next": request.get_full_path()})
-                return HttpResponseRedirect(f"{reverse('accounts:sign_in')}?{where}")
+                return to_sign_in(request)
             what = due(user)
             if what is not None and what not in allowed:
                 return HttpResponseRedirect(page_of(what))

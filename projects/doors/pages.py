@@ -1,12 +1,10 @@
 """Doors for pages: `ProjectView` for a project's, `PlatformView` for the platform's, `PersonalView` for one's own."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.http.response import HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -15,6 +13,7 @@ from accounts.errors import Forbidden, MethodNotAllowed
 from accounts.models import PlatformRole, User
 from accounts.standing import due, page_of
 from accounts.tenancy import platform_scope
+from accounts.views.common import to_sign_in
 from projects.doors.door import SAFE_METHODS, Entrance, entrances, is_admin, open_door
 from projects.doors.grant import Grant
 from projects.doors.identity import Identity, Origin, by_session
@@ -64,18 +63,6 @@ class SignedInView(View):
             {"entrances": self.entrances, "platform_role": self.user.platform_role, **context},
             status=status,
         )
-
-
-def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Redirect to the sign-in page; an htmx fragment is told to load it as a whole page."""
-    url = reverse("accounts:sign_in")
-    if request.headers.get("HX-Request"):
-        response = HttpResponse(status=401)
-        response["HX-Redirect"] = url
-        return response
-    if request.method in SAFE_METHODS and request.path != "/":
-        url += "?" + urlencode({"next": request.get_full_path()})
-    return HttpResponseRedirect(url)
 
 
 class PersonalView(SignedInView):

@@ -1,6 +1,7 @@
 """Signing in and out, passwords, preferences."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -81,6 +82,36 @@ def test_a_person_comes_back_to_where_they_were_going(cast: Cast) -> None:
     client, answer = sign_in("bob", PASSWORD, next=url)
     assert answer.url == url
     assert client.get(url).status_code == 200
+
+
+def test_a_form_that_came_too_late_is_said_not_to_be_done_and_leads_back_to_its_page(cast: Cast) -> None:
+    form = f"/projects/{cast.acme.slug}/training/projects/new/"
+    late = Client()
+    answer = late.post(form, {"name": "late"}, HTTP_REFERER=f"http://testserver{form}?from=list")
+    assert answer.url == f"/sign-in/?{urlencode({'next': form + '?from=list'})}"
+    assert "What you sent was not done" in late.get(answer.url).content.decode()
+    # An address that takes posts alone leads back to the page with the button, not to itself.
+    ended = Client().post("/me/security/sessions/end/", HTTP_REFERER="http://testserver/me/security/")
+    assert ended.url == f"/sign-in/?{urlencode({'next': '/me/security/'})}"
+
+
+@pytest.mark.parametrize("referrer", ["https://evil.example/x", "", "http://testserver/?q=" + "x" * 20_000])
+def test_a_late_form_of_elsewhere_leads_nowhere(cast: Cast, referrer: str) -> None:
+    answer = Client().post(f"/projects/{cast.acme.slug}/datasets/new/", HTTP_REFERER=referrer)
+    assert (answer.status_code, answer.url) == (302, "/sign-in/")
+
+
+def test_an_endless_address_still_leads_to_sign_in(cast: Cast) -> None:
+    answer = Client().get(f"/projects/{cast.acme.slug}/", {"q": "x" * 20_000})
+    assert (answer.status_code, answer.url) == (302, "/sign-in/")
+
+
+def test_a_piece_of_a_page_leads_to_the_whole_page(cast: Cast) -> None:
+    page = f"/projects/{cast.acme.slug}/training/1/"
+    headers = {"HTTP_HX_REQUEST": "true", "HTTP_HX_CURRENT_URL": f"http://testserver{page}"}
+    answer = Client().get(f"/projects/{cast.acme.slug}/summary/", **headers)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == f"/sign-in/?{urlencode({'next': page})}"
 
 
 def test_signing_out_ends_the_session_on_the_server(cast: Cast) -> None:
