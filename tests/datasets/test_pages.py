@@ -1,6 +1,7 @@
 """The dataset pages as people click through them: few queries, nothing of values without a record."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -37,8 +38,8 @@ def pages(cast: Cast, settings: Settings, tmp_path: Path) -> str:
     return f"/projects/{cast.acme.slug}/datasets/"
 
 
-def _store(cast: Cast, name: str, path: str, content: bytes) -> None:
-    """A sealed and profiled version of one file, made by sam."""
+def _store(cast: Cast, name: str, path: str, content: bytes, *, profiled: bool = True) -> None:
+    """A sealed version of one file, made by sam; profiled or still waiting for it."""
     with cast.inside("sam") as grant:
         if not actions_has(name):
             actions.create_dataset(grant, name, description="of line 3")
@@ -47,7 +48,7 @@ def _store(cast: Cast, name: str, path: str, content: bytes) -> None:
             writer.complete()
             actions.add_single_file_version(grant, find_dataset(grant, name), path, writer)
         due = list(Operation.objects.filter(state="queued").values_list("pk", flat=True))
-    for pk in due:
+    for pk in due if profiled else []:
         work.run(cast.acme.account_id, pk)
 
 
@@ -144,6 +145,20 @@ def test_values_are_shown_on_record_and_to_those_who_may(cast: Cast, pages: str)
     assert events(cast.acme.account_id, action="dataset.preview")[-1] == ("dataset.preview", "ok", "sam")
     read_by = cast.client("mia").get(f"{pages}wafers/").content.decode()
     assert "previewed" in read_by[read_by.index("Read last by") :]
+
+
+def test_a_table_that_is_looked_through_shows_its_columns_without_a_reload(cast: Cast, pages: str) -> None:
+    _store(cast, "wafers", "a.csv", CSV, profiled=False)
+    waiting = cast.client("sam").get(f"{pages}wafers/").content.decode()
+    assert "Looking through the table" in waiting
+    piece = re.search(r'<div class="stack" id="dataset-main"([^>]*)>', waiting)
+    assert piece is not None
+    assert 'hx-select="#dataset-main"' in piece[1]
+    assert "every 3s" in piece[1]
+    _store(cast, "others", "b.csv", CSV)  # runs what was due
+    shown = cast.client("sam").get(f"{pages}wafers/").content.decode()
+    assert "50.0%" in shown
+    assert "every 3s" not in shown, "what is known is not asked again"
 
 
 def test_what_has_no_profile_says_why(cast: Cast, pages: str) -> None:
