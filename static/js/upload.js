@@ -22,6 +22,35 @@ const pause = (ms, signal) => new Promise((resolve, reject) => {
   signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
 });
 
+/* Files of a dropped folder are called by their path in it. */
+const paths = new WeakMap();
+const named = (file) => paths.get(file) ?? file.name;
+
+async function walk(entry, found) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    paths.set(file, entry.fullPath.replace(/^\/+/, ""));
+    found.push(file);
+    return;
+  }
+  const reader = entry.createReader();
+  // A folder is told in portions; an empty one ends it.
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    for (const each of some) await walk(each, found);
+  }
+}
+
+/** The files of a drop, those in folders too. Entries are to be had only while the event is handled. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
+  const found = [];
+  for (const entry of entries) await walk(entry, found);
+  return found;
+}
+
 /** PUT one chunk; by XMLHttpRequest, which alone reports how much has gone out. Resolves to the server's new offset. */
 function put(url, chunk, offset, token, onSent, signal) {
   return new Promise((resolve, reject) => {
@@ -46,6 +75,7 @@ function put(url, chunk, offset, token, onSent, signal) {
   });
 }
 
+const CANCELLED = Symbol("cancelled");
 const temporary = (error) => !(error instanceof Problem) || error.status === 429 || error.status >= 500;
 
 /** Send a file whole. `on` hears "progress" (bytes held by the server or under way) and "waiting" (seconds until the next try). */
@@ -62,7 +92,7 @@ export async function upload(file, { create, fields = {}, chunk, signal, on }) {
       }
     }
   }
-  const made = (await request(create, { method: "POST", json: { filename: file.name, size: file.size, ...fields }, signal })).data;
+  const made = (await request(create, { method: "POST", json: { filename: named(file), size: file.size, ...fields }, signal })).data;
   const token = document.querySelector('meta[name="csrf-token"]').content;
   signal.addEventListener("abort", () => { request(made.url, { method: "DELETE" }).catch(() => console.warn("the half-made upload expires by itself")); }, { once: true });
   let offset = made.offset ?? 0;
@@ -90,12 +120,12 @@ function row(file, words) {
   item.className = "upload-item";
   const line = document.createElement("div");
   line.className = "upload-line";
-  const name = Object.assign(document.createElement("span"), { className: "name", textContent: file.name });
+  const name = Object.assign(document.createElement("span"), { className: "name", textContent: named(file) });
   const size = Object.assign(document.createElement("span"), { className: "faint num", textContent: bytes(file.size) });
   const state = Object.assign(document.createElement("span"), { className: "push dim num" });
   const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-ghost btn-sm", textContent: words.textCancel });
   const bar = Object.assign(document.createElement("progress"), { max: Math.max(1, file.size), value: 0 });
-  bar.setAttribute("aria-label", file.name);
+  bar.setAttribute("aria-label", named(file));
   line.append(name, size, state, button);
   item.append(line, bar);
   return { item, state, bar, button };
@@ -142,7 +172,7 @@ export default function uploads(box) {
       shown.state.textContent = control.signal.aborted ? words.textCancelled : `${words.textFailed}: ${error.message}`;
       shown.button.textContent = words.textRetry;
       shown.button.onclick = () => { shown.item.remove(); sendAll([file]); };
-      return null;
+      return control.signal.aborted ? CANCELLED : null;
     } finally {
       removeEventListener("beforeunload", leave);
     }
@@ -152,9 +182,12 @@ export default function uploads(box) {
     let last = null;
     let whole = true;
     for (const file of files) {
-      last = await send(file);
-      whole &&= last !== null;
+      const result = await send(file);
+      if (result === CANCELLED) continue;
+      last = result ?? last;
+      whole &&= result !== null;
     }
+    if (!last) return;
     const next = last?.page || last?.url || words.next;
     if (whole && next && !next.includes("/api/")) location.assign(next);
     else if (whole && words.next) location.assign(words.next);
@@ -163,5 +196,8 @@ export default function uploads(box) {
   input.addEventListener("change", () => { if (input.files.length) sendAll([...input.files]); input.value = ""; });
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("is-over"); });
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.remove("is-over"); });
-  drop.addEventListener("drop", (event) => { const files = [...event.dataTransfer.files]; sendAll(input.multiple ? files : files.slice(0, 1)); });
+  drop.addEventListener("drop", async (event) => {
+    const files = await dropped(event.dataTransfer);
+    sendAll(input.multiple ? files : files.slice(0, 1));
+  });
 }

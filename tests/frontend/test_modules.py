@@ -108,6 +108,32 @@ def test_upload_goes_on_after_failures(open_tab: TabOpener, tmp_path: Path) -> N
     assert file.read_text().startswith(held["text"])
 
 
+def test_a_dropped_folder_sends_its_files_by_their_paths(open_tab: TabOpener, tmp_path: Path) -> None:
+    folder = tmp_path / "lot7" / "etch"
+    folder.mkdir(parents=True)
+    (folder / "wafer.csv").write_text("die,bin\n1,0\n")
+    page = open_tab().open("/gallery/components/")
+    place = page.locator(".drop")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    with page.expect_request(lambda one: one.method == "POST" and one.url.endswith("/uploads")) as begun:
+        for kind in ("dragEnter", "dragOver", "drop"):
+            session.send(
+                "Input.dispatchDragEvent",
+                {
+                    "type": kind,
+                    "x": box["x"] + 20,
+                    "y": box["y"] + 20,
+                    "data": {"items": [], "files": [str(tmp_path / "lot7")], "dragOperationsMask": 1},
+                },
+            )
+    assert begun.value.post_data_json["filename"] == "lot7/etch/wafer.csv"
+    expect(page.locator(".upload-item")).to_contain_text("lot7/etch/wafer.csv")
+    expect(page.locator(".upload-item")).to_contain_text("Uploaded")
+
+
 def test_upload_says_why_it_was_refused(open_tab: TabOpener, tmp_path: Path) -> None:
     file = tmp_path / "tool.exe"
     file.write_bytes(b"MZ")

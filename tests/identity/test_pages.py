@@ -117,6 +117,14 @@ def test_an_operations_page_shows_its_log(lively: Cast) -> None:
     assert "<html" not in part
 
 
+def test_a_state_that_no_work_is_in_is_not_called_nothing_ever_run(lively: Cast) -> None:
+    activity = f"/projects/{lively.acme.slug}/activity/"
+    assert "test.work" in lively.client("bob").get(activity).content.decode()
+    none_failed = lively.client("bob").get(activity, {"state": "failed"}).content.decode()
+    assert "No work is in this state" in none_failed
+    assert "Nothing has run yet" not in none_failed
+
+
 def test_a_viewer_sees_no_buttons_that_refuse(lively: Cast) -> None:
     root = f"/projects/{lively.acme.slug}"
     members = lively.client("bob").get(f"{root}/settings/members/").content.decode()
