@@ -87,13 +87,3 @@ STATES: dict[str, Look] = {
     "current_month": Look(_("Running month"), "idle", "clock"),
     "unknown": Look(_("Unknown"), "unknown", "question-circle-fill"),
 }
-
-# How something came in, as audit records name it.
-VIA: dict[str, "_StrPromise | str"] = {
-    "page": _("page"),
-    "api": "API",
-    "gateway": _("gateway"),
-    "command": _("command"),
-    "task": _("background work"),
-    "break-glass": _("break-glass"),
-}

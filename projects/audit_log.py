@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit
 from accounts.audit import Target
 from accounts.models import AuditEvent
+from projects.audit_actions import actions_called
 
 # Who, on whose behalf, what, which thing or kind of thing, outcome, way in, address, when; `person` and `thing` are
 # what links use: one person whatever the token, one thing by its type and id.
@@ -145,6 +146,7 @@ def matching(rows: QuerySet[AuditEvent], wanted: dict[str, Any]) -> QuerySet[Aud
             Q(actor_label__icontains=word)
             | Q(on_behalf_of__icontains=word)
             | Q(action__icontains=word)
+            | Q(action__in=actions_called(word))
             | Q(target_label__icontains=word)
         )
     return rows

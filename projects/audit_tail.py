@@ -20,7 +20,9 @@ from accounts.audit import Target
 from accounts.errors import Invalid
 from accounts.models import AuditEvent
 from accounts.tenancy import require_account
+from projects.audit_actions import action_in_words
 from projects.audit_log import asked_for, matching
+from projects.audit_words import via_in_words
 from projects.doors.asgi import AsgiRequest
 from projects.doors.grant import Grant
 from projects.serializers.audit import AuditFilters
@@ -38,8 +40,9 @@ _SIZE = "SELECT coalesce(max(index) + 1, 0) FROM accounts_auditleaf WHERE log_id
 
 
 class TailFilters(AuditFilters):
-    """Which records to follow, and for how long."""
+    """Which records to follow, for how long, and whether to tell them in words."""
 
+    words = serializers.BooleanField(default=False)
     seconds = serializers.FloatField(required=False, min_value=0, max_value=STREAM_SECONDS)
 
     def get_fields(self) -> dict[str, Any]:
@@ -66,13 +69,22 @@ def _filters(text: str) -> dict[str, Any]:
     )
 
 
-def line(event: AuditEvent) -> str:
-    """Write a record as one line: when, who, what, to which thing, how it ended, from where."""
+def line(event: AuditEvent, words: bool = False) -> str:
+    """Write a record as one line: when, who, what, to which thing, how it ended, from where.
+
+    With `words` what was done, how it ended and came in are told for people, in the active language; the action's code
+    stays, in brackets.
+    """
     who = event.actor_label
     if event.on_behalf_of and event.on_behalf_of != who:
         who = f"{who} → {event.on_behalf_of}"
     thing = event.target_label or event.target_id
-    parts = [f"{event.at:%Y-%m-%d %H:%M:%S}", who, event.action, thing, event.outcome, event.via, event.ip]
+    action, outcome, via = event.action, event.outcome, event.via
+    if words:
+        told = action_in_words(action)
+        action = f"{told} ({action})" if told != action else action
+        outcome, via = str(event.get_outcome_display()), via_in_words(via)
+    parts = [f"{event.at:%Y-%m-%d %H:%M:%S}", who, action, thing, outcome, via, event.ip]
     return re.sub(r"[\x00-\x1f\x7f]+", " ", "  ".join(part for part in parts if part)) + "\n"
 
 
@@ -96,7 +108,9 @@ def sealed_after(leaf: int, wanted: dict[str, Any]) -> list[tuple[int, str]]:
         at__lte=max(times),
     )
     found = {event.pk: event for event in matching(rows, wanted)}
-    pieces = [(index + 1, line(found[pk])) for index, pk, _at in leaves if pk in found]
+    pieces = [
+        (index + 1, line(found[pk], bool(wanted.get("words")))) for index, pk, _at in leaves if pk in found
+    ]
     last = leaves[-1][0] + 1
     # What does not match is behind the reader too.
     return pieces if pieces and pieces[-1][0] == last else [*pieces, (last, "")]
@@ -117,6 +131,12 @@ class AuditTail(FollowApp):
                     "name": "seconds",
                     "schema": {"type": "number", "minimum": 0, "maximum": STREAM_SECONDS},
                     "description": "For how long to follow, a minute unless told; then come back.",
+                },
+                {
+                    "in": "query",
+                    "name": "words",
+                    "schema": {"type": "boolean"},
+                    "description": "Actions (with their codes), outcomes and ways in words, in your language.",
                 },
                 *(
                     {

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import AuditEvent
 from projects.audit_history import Change, changes_of
+from projects.audit_names import name_in_words
 from projects.holdings import role_label
 from projects.permissions import Role
 
@@ -24,9 +25,12 @@ KINDS: dict[str, "_StrPromise | str"] = {
     "accessreport": gettext_lazy("Access report"),
     "account": gettext_lazy("Account"),
     "accountkey": gettext_lazy("Protection key"),
+    "anonymous": gettext_lazy("Nobody signed in"),
     "approvalrequest": gettext_lazy("Request"),
     "artifact": gettext_lazy("File"),
+    "auditevent": gettext_lazy("Audit record"),
     "auditforward": gettext_lazy("Forwarding"),
+    "auditkey": gettext_lazy("Signing key"),
     "auditlog": gettext_lazy("Audit log"),
     "auditreview": gettext_lazy("Monthly review"),
     "breakglass": gettext_lazy("Break-glass"),
@@ -37,15 +41,22 @@ KINDS: dict[str, "_StrPromise | str"] = {
     "datasetdeletion": gettext_lazy("Deletion"),
     "datasetversion": gettext_lazy("Dataset version"),
     "endpoint": gettext_lazy("Endpoint"),
+    "evaluation_dataset": gettext_lazy("Evaluation dataset"),
     "experiment": gettext_lazy("Experiment"),
+    "externalidentity": gettext_lazy("External sign-in"),
+    "factor": gettext_lazy("Second factor"),
+    "identity": gettext_lazy("External sign-in"),
     "keydestruction": gettext_lazy("Destruction of keys"),
     "keyrotation": gettext_lazy("Key rotation"),
+    "logged_model": gettext_lazy("Logged model"),
     "membership": gettext_lazy("Member"),
     "mlflow": "MLflow",
     "model": gettext_lazy("Model"),
     "modelalias": gettext_lazy("Alias"),
     "modelversion": gettext_lazy("Model version"),
-    "operation": gettext_lazy("Operation"),
+    "notice": gettext_lazy("Notice"),
+    "notificationpreference": gettext_lazy("Notice preferences"),
+    "operation": pgettext_lazy("record", "Operation"),
     "permission": gettext_lazy("Permission"),
     "permissiongrant": gettext_lazy("Permission for a time"),
     "platform": gettext_lazy("Platform"),
@@ -54,18 +65,23 @@ KINDS: dict[str, "_StrPromise | str"] = {
     "project": gettext_lazy("Project"),
     "promotion": gettext_lazy("Promotion"),
     "protectedalias": gettext_lazy("Protected alias"),
+    "revision": gettext_lazy("Revision"),
     "reviewmonth": gettext_lazy("Monthly review"),
     "robot": gettext_lazy("Robot"),
     "roomsearch": gettext_lazy("Saved search"),
     "run": gettext_lazy("Run"),
     "savedsearch": gettext_lazy("Saved search"),
     "session": gettext_lazy("Session"),
+    "system": gettext_lazy("The portal itself"),
     "token": gettext_lazy("Token"),
+    "trace": gettext_lazy("Trace"),
     "trainingjob": gettext_lazy("Training job"),
     "trainingproject": gettext_lazy("Training project"),
+    "trainingsource": gettext_lazy("Source of a training project"),
     "trustlink": gettext_lazy("Link"),
     "user": gettext_lazy("Person"),
     "webhook": gettext_lazy("Webhook"),
+    "workload": gettext_lazy("Workload"),
 }
 
 # The levels of datasets are a higher floor's; a test holds the words together.
@@ -76,71 +92,14 @@ LEVELS: dict[str, "_StrPromise"] = {
     "restricted": gettext_lazy("Restricted"),
 }
 
-_NAMES: dict[str, "_StrPromise"] = {
-    "account": gettext_lazy("Account"),
-    "address": gettext_lazy("Address"),
-    "addresses": gettext_lazy("Addresses"),
-    "alias": gettext_lazy("Alias"),
-    "asked_by": gettext_lazy("Asked for by"),
-    "authority": gettext_lazy("Certificate authority"),
-    "bearer": gettext_lazy("Given to"),
-    "complete": gettext_lazy("Complete"),
-    "count": gettext_lazy("Number"),
-    "days": gettext_lazy("Days"),
-    "due": gettext_lazy("Due"),
-    "ends_at": gettext_lazy("Ends"),
-    "error": gettext_lazy("Error"),
-    "events": gettext_lazy("Records"),
-    "expires_at": gettext_lazy("Expires"),
-    "files": gettext_lazy("Files"),
-    "filters": gettext_lazy("Filters"),
-    "findings": gettext_lazy("Findings"),
-    "hours": gettext_lazy("Hours"),
-    "job": gettext_lazy("Job"),
-    "kind": gettext_lazy("Kind"),
-    "model": gettext_lazy("Model"),
-    "month": gettext_lazy("Month"),
-    "name": gettext_lazy("Name"),
-    "namespace": gettext_lazy("Namespace"),
-    "needs_action": gettext_lazy("Needs action"),
-    "note": gettext_lazy("Note"),
-    "outcome": gettext_lazy("Outcome"),
-    "owner": gettext_lazy("Owner"),
-    "path": gettext_lazy("Path"),
-    "people": gettext_lazy("People"),
-    "period": gettext_lazy("Period"),
-    "permission": gettext_lazy("Permission"),
-    "permissions": gettext_lazy("Permissions"),
-    "person": gettext_lazy("Person"),
-    "platform_role": gettext_lazy("Platform role"),
-    "project": gettext_lazy("Project"),
-    "quota": gettext_lazy("Quota"),
-    "read_only": gettext_lazy("Read only"),
-    "question": gettext_lazy("Question"),
-    "reason": gettext_lazy("Reason"),
-    "report": gettext_lazy("Report"),
-    "repair": gettext_lazy("Repairing too"),
-    "responsible": gettext_lazy("Responsible"),
-    "revision": gettext_lazy("Revision"),
-    "robot": gettext_lazy("Robot"),
-    "role": gettext_lazy("Role"),
-    "run": gettext_lazy("Run"),
-    "robot_removed": gettext_lazy("The robot was removed"),
-    "scopes": gettext_lazy("Permissions"),
-    "secret": gettext_lazy("Secret"),
-    "sensitivity": gettext_lazy("Sensitivity"),
-    "shared": gettext_lazy("Shared"),
-    "size": gettext_lazy("Size"),
-    "start": gettext_lazy("Credentials"),
-    "terms": gettext_lazy("Terms"),
-    "thing": gettext_lazy("Thing"),
-    "things": gettext_lazy("Things"),
-    "told": gettext_lazy("Who was told"),
-    "to": pgettext_lazy("grant", "To"),
-    "until": gettext_lazy("Until"),
-    "user": gettext_lazy("Person"),
-    "verdict": gettext_lazy("Verdict"),
-    "version": gettext_lazy("Version"),
+# How something came in.
+VIA: dict[str, "_StrPromise | str"] = {
+    "page": gettext_lazy("page"),
+    "api": "API",
+    "gateway": gettext_lazy("gateway"),
+    "command": gettext_lazy("command"),
+    "task": gettext_lazy("background work"),
+    "break-glass": gettext_lazy("break-glass"),
 }
 
 _VALUES: dict[str, Mapping[str, "_StrPromise"]] = {
@@ -151,6 +110,7 @@ _VALUES: dict[str, Mapping[str, "_StrPromise"]] = {
         "robot": gettext_lazy("Robot"),
         "role": gettext_lazy("Role"),
     },
+    "report": {"access": gettext_lazy("Access report")},
     "secret": {"replaced": gettext_lazy("replaced")},
     "authority": {"replaced": gettext_lazy("replaced"), "removed": gettext_lazy("removed")},
     "start": {"none": pgettext_lazy("credentials", "none yet")},
@@ -172,14 +132,14 @@ def kind_in_words(kind: str) -> str:
     return str(KINDS.get(kind, kind))
 
 
+def via_in_words(via: str) -> str:
+    """What the way is called in which something came in."""
+    return str(VIA.get(via, via))
+
+
 def level_in_words(level: str) -> str:
     """What a dataset's sensitivity is called."""
     return str(LEVELS.get(level, level))
-
-
-def name_in_words(name: str) -> str:
-    """What a field of a record's detail is called; one that has no words keeps its name."""
-    return str(_NAMES.get(name, name))
 
 
 def value_in_words(value: Any, name: str = "") -> str:
@@ -188,6 +148,8 @@ def value_in_words(value: Any, name: str = "") -> str:
         return "—"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, Mapping) and set(value) == {"from", "to"}:
+        return f"{value_in_words(value['from'], name)} → {value_in_words(value['to'], name)}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name_in_words(key)}: {value_in_words(each, key)}" for key, each in value.items())
     if isinstance(value, list | tuple):

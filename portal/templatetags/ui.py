@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.glossary import TERMS
-from portal.states import STATES, UNNAMED, VIA
+from portal.states import STATES, UNNAMED
 from projects import retold as stored
-from projects.audit_words import kind_in_words
+from projects.audit_actions import action_in_words
+from projects.audit_words import kind_in_words, via_in_words
 from projects.explained import explained
 
 register = template.Library()
@@ -272,13 +273,26 @@ def th(
 @register.filter
 def via(value: str) -> str:
     """How something came in, in words: `{{ event.via|via }}`."""
-    return str(VIA.get(value, value))
+    return via_in_words(value)
 
 
 @register.filter
 def kind_of(value: str) -> str:
     """What an audit record's kind of thing or actor is called: `{{ event.target_type|kind_of }}`."""
     return kind_in_words(value)
+
+
+@register.inclusion_tag("components/action.html")
+def action(code: str, inline: bool = False) -> dict[str, Any]:
+    """What an audit record's action is called, and beneath it (or beside it) the code that filters take."""
+    words = action_in_words(code)
+    return {"words": words if words != code else "", "code": code, "inline": inline}
+
+
+@register.filter
+def called(action: str) -> str:
+    """What an action is called, without its code: for lists to choose from."""
+    return action_in_words(action)
 
 
 @register.filter

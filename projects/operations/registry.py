@@ -112,3 +112,8 @@ def is_unattended(kind: str) -> bool:
 def label_of(kind: str) -> str:
     """Return what pages call a kind."""
     return str(_labels.get(kind, kind))
+
+
+def kinds() -> frozenset[str]:
+    """Return every kind that has a handler."""
+    return frozenset(_handlers)

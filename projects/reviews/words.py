@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import PlatformRole
+from projects.audit_actions import action_in_words
+from projects.audit_words import facts_in_words, value_in_words
 from projects.holdings import role_label
 from projects.reviews.findings import KINDS
 
@@ -123,7 +125,7 @@ def _lockout(about: str, facts: Facts) -> str:
 
 
 def _break_glass(about: str, facts: Facts) -> str:
-    done = ", ".join(f"{action} × {count}" for action, count in facts["done"].items())
+    done = ", ".join(f"{action_in_words(action)} × {count}" for action, count in facts["done"].items())
     text = _("%(who)s entered at %(at)s for %(hours)d hours: “%(reason)s”.") % {
         "who": about,
         "at": _at(facts["at"]),
@@ -138,7 +140,7 @@ def _break_glass(about: str, facts: Facts) -> str:
 def _data(about: str, facts: Facts) -> str:
     text = _("%(who)s %(done)s “%(thing)s” %(count)d times.") % {
         "who": about,
-        "done": _DONE.get(facts["action"], facts["action"]),
+        "done": _DONE.get(facts["action"]) or action_in_words(facts["action"]),
         "thing": facts["thing"],
         "count": facts["count"],
     }
@@ -210,16 +212,15 @@ _UNSAID = frozenset({"from", "to", "grant", "bearer", "break_glass", "user"})
 
 def _each(about: str, facts: Facts) -> str:
     detail = facts["detail"]
-    shown = [
-        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in detail.items()
-        if name not in _UNSAID and value not in (None, "", [], {}) and not isinstance(value, dict)
-    ]
+    rest = {name: value for name, value in detail.items() if name not in _UNSAID}
+    shown = [f"{name}: {value}" for name, value in facts_in_words(rest).items()]
+    what = "sensitivity" if facts["action"] == "dataset.sensitivity" else ""
     if "from" in detail and "to" in detail:
-        shown.insert(0, f"{detail['from']} → {detail['to']}")
+        shown.insert(0, value_in_words({"from": detail["from"], "to": detail["to"]}, what))
     elif "to" in detail:
-        shown.insert(0, f"→ {detail['to']}")
-    text = f"{_at(facts['at'])} {about}: {facts['action']} {facts['thing']}"
+        shown.insert(0, f"→ {value_in_words(detail['to'])}")
+    parts = (f"{_at(facts['at'])} {about}: {action_in_words(facts['action'])}", facts["thing"])
+    text = " · ".join(part for part in parts if part)
     return text + (f" ({'; '.join(shown)})" if shown else "")
 
 

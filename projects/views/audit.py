@@ -107,7 +107,7 @@ class AuditLivePage(ProjectView):
         events = f"/api/v1/projects/{grant.slug}/audit-log/events"
         context = {
             "chips": [chip for chip in chips(form, request) if chip["name"] not in UNENDING_WITHOUT],
-            "events_url": f"{events}?{urlencode(asked)}" if asked else events,
+            "events_url": f"{events}?{urlencode({**asked, 'words': 'true'})}",
             "log_url": reverse("project:audit", args=[grant.slug])
             + (f"?{urlencode(query_without(request, 'cursor', 'event'))}" if request.GET else ""),
         }

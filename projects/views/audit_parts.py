@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import AuditEvent, Outcome
+from projects.audit_actions import action_in_words
 from projects.audit_chart import histogram
 from projects.audit_history import History, Tally, facts_of
 from projects.audit_log import PERIOD_CHOICES, asked_for
@@ -110,6 +111,8 @@ def chips(form: AuditFilterForm, request: HttpRequest) -> list[dict[str, str]]:
         shown = (
             dict(field.choices).get(value, value) if isinstance(field, forms.ChoiceField) else value  # type: ignore[arg-type]
         )
+        if name == "action" and (told := action_in_words(value)) != value:
+            shown = f"{told} ({value})"
         found.append(
             {
                 "name": name,

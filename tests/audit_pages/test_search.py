@@ -124,8 +124,61 @@ def test_copy_as_curl_asks_what_the_page_asks(kept: Cast) -> None:
 
 def test_filters_suggest_what_the_log_holds(kept: Cast) -> None:
     html = kept.client("stella").get(f"/projects/{kept.acme.slug}/audit/").content.decode()
-    for value in ("dataset.download", "dataset.*", "nightly (mlp_ab…)", "198.51.100.9", "Lake of lots"):
+    for value in ("dataset.*", "nightly (mlp_ab…)", "198.51.100.9", "Lake of lots"):
         assert f'<option value="{value}">' in html
+    assert '<option value="dataset.download" label="Download of a dataset">' in html
+
+
+def test_actions_are_told_in_words_with_their_codes(kept: Cast) -> None:
+    project, room = f"/projects/{kept.acme.slug}", "/audit-room"
+    pages = [
+        ("stella", f"{project}/audit/?action=dataset.download", "chips"),
+        ("stella", f"{project}/audit/things/dataset/lake-1/", ""),
+        ("stella", f"{project}/audit/people/mia/", ""),
+        ("alice", f"{project}/", ""),
+        ("audrey", f"{room}/?action=dataset.download", "chips"),
+        ("audrey", f"{room}/people/mia/", ""),
+    ]
+    for who, path, chips in pages:
+        client = kept.client(who)
+        client.cookies["django_language"] = "ko"
+        html = client.get(path).content.decode()
+        told = r'<span>데이터셋 내려받기</span> <code class="action-code">dataset.download</code>'
+        assert told in html, path
+        assert "<code>dataset.download</code>" not in html, path
+        assert not chips or "데이터셋 내려받기 (dataset.download)" in html, path
+
+
+def test_a_record_in_full_is_told_and_kept_as_it_is(kept: Cast) -> None:
+    client = kept.client("stella")
+    client.cookies["django_language"] = "ko"
+    (event,) = client.get(f"{kept.url}/audit-events?thing=membership:m-1").json()["results"]
+    html = client.get(f"/projects/{kept.acme.slug}/audit/?event={event['id']}").content.decode()
+    assert re.search(r'<h2 id="event">\s*<span class="action-told"><span>구성원 역할 변경</span>', html)
+    assert re.search(r"<del>뷰어</del>.*<ins>소유자</ins>", html, re.S)
+    assert '<span class="faint">from</span> viewer' in html, "the record itself is beneath"
+    assert (event["action"], event["detail"]) == ("member.role", {"from": "viewer", "to": "owner"})
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_free_search_takes_codes_and_words_of_any_language(kept: Cast, language: str) -> None:
+    client = kept.client("stella")
+    client.cookies["django_language"] = language
+    for word in ("dataset.down", "download", "내려받기", "데이터셋 내려"):
+        listed = client.get(f"{kept.url}/audit-events", {"q": word}).json()["results"]
+        assert {event["action"] for event in listed} == {"dataset.download"}, word
+        page = client.get(f"/projects/{kept.acme.slug}/audit/", {"q": word})
+        assert {one.event.action for one in page.context["shown"]} == {"dataset.download"}, word
+
+
+def test_a_code_of_another_version_is_shown_as_it_is(kept: Cast) -> None:
+    with kept.inside("mia"):
+        audit.record("of.another.version", LAKE, detail={"what_is_new": "x"})
+    html = (
+        kept.client("stella").get(f"/projects/{kept.acme.slug}/audit/things/dataset/lake-1/").content.decode()
+    )
+    assert '<code class="text-break">of.another.version</code>' in html
+    assert "what_is_new: x" in html
 
 
 def test_one_things_history_says_who_did_what_and_what_changed(kept: Cast) -> None:

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from django.utils import translation
 
 from accounts import audit
 from accounts.audit import Target, sealing
@@ -78,7 +79,8 @@ def test_the_page_carries_the_searchs_filters_on(cast: Cast) -> None:
         f"/projects/{cast.acme.slug}/audit/live/?action=dataset.*&outcome=denied&period=7d"
     )
     html = page.content.decode()
-    assert f"/api/v1/projects/{cast.acme.slug}/audit-log/events?action=dataset.%2A&amp;outcome=denied" in html
+    events = f"/api/v1/projects/{cast.acme.slug}/audit-log/events"
+    assert f"{events}?action=dataset.%2A&amp;outcome=denied&amp;words=true" in html
     assert cast.client("bob").get(page.request["PATH_INFO"]).status_code == 403
 
 
@@ -95,3 +97,19 @@ def test_a_whole_portal_streams_records_as_they_come(portal: Portal, team: Team)
             raise AssertionError("the stream ended without the record")
     assert httpx.get(f"{address}&since=x", headers=token).status_code == 400
     assert httpx.get(address, headers={"Authorization": f"Bearer {team.tokens['viewer']}"}).status_code == 403
+
+
+def test_a_line_in_words_keeps_the_code(cast: Cast) -> None:
+    place, _lines = _look(cast, 0)
+    with cast.inside("mia"):
+        audit.record("dataset.download", Target("dataset", "1", "lake"), outcome="denied")
+        audit.record("of.another.version")
+    with translation.override("ko"):
+        following, lines = _look(cast, place, "words=true")
+        assert [text.split("  ")[1:5] for text in lines] == [
+            ["mia", "데이터셋 내려받기 (dataset.download)", "lake", "거부됨"],
+            ["mia", "of.another.version", "허용됨", "API\n"],
+        ]
+        assert _look(cast, following - 2, "")[1][0].split("  ")[2] == "dataset.download", (
+            "as recorded, unless asked"
+        )

@@ -59,7 +59,7 @@ def test_facts_leave_out_what_says_nothing() -> None:
         assert facts_in_words(facts) == {
             "받는 사람": "sam",
             "사유": "Lot 7",
-            "live": "아니요",
+            "실시간": "아니요",
             "조건": "일수: 30",
         }
 
@@ -82,4 +82,4 @@ def test_days_that_were_read_are_a_period_and_no_change() -> None:
     event = AuditEvent(action="report.read", detail=detail)
     assert changes_in_words(event) == []
     with translation.override("ko"):
-        assert facts_in_words(facts_of(event)) == {"기간": "2026-10-23 – 2026-11-22", "보고서": "access"}
+        assert facts_in_words(facts_of(event)) == {"기간": "2026-10-23 – 2026-11-22", "보고서": "접근 보고서"}
