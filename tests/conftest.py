@@ -38,6 +38,7 @@ from tests.engines.fixtures import (  # noqa: E402  # they import models
     committed_database,
     django_db_setup,
     engines,
+    no_mlflow,
     system_role,
 )
 from tests.loop.fixtures import other_team, portal, team, tiny_model  # noqa: E402
@@ -50,6 +51,7 @@ __all__ = [
     "committed_database",
     "django_db_setup",
     "engines",
+    "no_mlflow",
     "other_team",
     "portal",
     "system_role",

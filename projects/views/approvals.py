@@ -111,6 +111,7 @@ class ApprovalPage(ProjectView):
             "form": form,
             "api_url": f"/api/v1/projects/{grant.slug}/approvals/{found.pk}",
         }
+        form.fields["note"].required = context["alone"]
         context["may_decide"] = found.waiting and grant.can(kind.permission) and (not own or context["alone"])
         if kind.panel is not None:
             context["panel"], beside = kind.panel(found)

@@ -105,6 +105,10 @@ class LinkPage(ProjectView):
         lends = link.lender_id == grant.account_id
         deciding = lends and link.state == TrustLink.State.REQUESTED and grant.can(Permission.LINK_MANAGE)
         own = deciding and links.asked_here(grant, link)
+        alone = own and approvals.alone(Permission.LINK_MANAGE, grant)
+        decision = (form or ApproveForm(terms=terms)) if deciding else None
+        if decision is not None:
+            decision.fields["reason"].required = alone
         context: dict[str, Any] = {
             "link": link,
             "lends": lends,
@@ -112,8 +116,8 @@ class LinkPage(ProjectView):
             "may": [label for value, label in MAY if value in terms.permissions],
             "ended": link.state in ENDED,
             "own": own,
-            "alone": own and approvals.alone(Permission.LINK_MANAGE, grant),
-            "terms_form": (form or ApproveForm(terms=terms)) if deciding else None,
+            "alone": alone,
+            "terms_form": decision,
             "api_url": f"/api/v1/projects/{grant.slug}/links/{link.pk}",
         }
         return self.page(request, "projects/link.html", context, status)

@@ -2,7 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from tests.access_matrix.calls import TRIED
+
+
+@pytest.fixture(autouse=True)
+def without_mlflow(no_mlflow: None) -> None:
+    """Answers do not depend on whether an earlier test has started MLflow."""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -53,6 +53,7 @@ def _read(cast: Cast, who: str, action: str, target: Target, outcome: str = "ok"
         audit.record(action, target, outcome=outcome, detail=detail)
 
 
+@pytest.mark.usefixtures("no_mlflow")
 def test_reads_are_collected_along_the_lineage(cast: Cast, made: dict[str, Any]) -> None:
     version = Target("datasetversion", str(made["version"]), "v")
     endpoint = Target("endpoint", str(made["endpoint"].pk), "cd")

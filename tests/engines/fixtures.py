@@ -14,6 +14,7 @@ from psycopg import sql
 
 from portal.engines.postgres import Postgres
 from portal.engines.redis import Redis
+from registry.mlflow import transport
 from tests.engines import leftovers
 
 TEMPLATE = "portal_template"
@@ -115,6 +116,15 @@ def system_role(db: None) -> Iterator[None]:
     """The test works as a worker does: database role portal_system."""
     with become("system"):
         yield
+
+
+@pytest.fixture
+def no_mlflow(settings: Any) -> Iterator[None]:
+    """Nothing answers as MLflow here, though another test's server may be running."""
+    settings.MLFLOW_SOCKET = settings.HOME / "nobody.sock"
+    transport._clients.clear()
+    yield
+    transport._clients.clear()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import json
 import subprocess
 from collections.abc import MutableMapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,10 +50,8 @@ def test_livez_asks_nobody() -> None:
     assert ask("/livez") == (200, b'{"status": "alive"}')
 
 
-def test_readyz_reports_each_engine(
-    settings: Any, tmp_path: Path, committed_database: CommittedDatabase
-) -> None:
-    settings.MLFLOW_SOCKET = tmp_path / "mlflow.sock"
+@pytest.mark.usefixtures("no_mlflow")
+def test_readyz_reports_each_engine(committed_database: CommittedDatabase) -> None:
     liveness.beat(liveness.WORKER)
     status, body = ask("/readyz")
     found = json.loads(body)

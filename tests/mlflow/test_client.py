@@ -1,8 +1,6 @@
 """The portal's own client of MLflow, against the real server."""
 
 import math
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -136,16 +134,12 @@ def test_refusals_are_of_the_family(mlflow: Mlflow) -> None:
         mlflow.search_models("nonsense ~ 3")
 
 
-def test_mlflow_not_listening_is_said_so(settings: Any, tmp_path: Path) -> None:
-    settings.MLFLOW_SOCKET = tmp_path / "nobody.sock"
-    transport._clients.clear()
-    try:
-        with pytest.raises(Unavailable) as refused:
-            Mlflow(uuid4()).experiment("1")
-        assert refused.value.code == "mlflow.starting"
-        assert refused.value.data["retry_after"] == 5
-    finally:
-        transport._clients.clear()
+@pytest.mark.usefixtures("no_mlflow")
+def test_mlflow_not_listening_is_said_so() -> None:
+    with pytest.raises(Unavailable) as refused:
+        Mlflow(uuid4()).experiment("1")
+    assert refused.value.code == "mlflow.starting"
+    assert refused.value.data["retry_after"] == 5
 
 
 def test_messages_lose_what_is_the_servers_own() -> None:
