@@ -112,6 +112,18 @@ class CredentialForm(forms.Form):
                 initial=None if required else part.default,
             )
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Show what is wrong with a part, which an action names as “part: …”, at its own field. What is wrong in a
+        pasted file is said above.
+        """
+        if field is not None or not isinstance(error, list) or self.cleaned_data.get("kubeconfig"):
+            super().add_error(field, error)
+            return
+        for text in error:
+            name, colon, reason = str(text).partition(": ")
+            known = colon and name + "_part" in self.fields
+            super().add_error(name + "_part" if known else None, reason if known else text)
+
     @property
     def secret(self) -> dict[str, Any]:
         """The parts that were given."""

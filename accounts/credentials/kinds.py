@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -14,6 +15,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from accounts.credentials.kubeconfig import read_kubeconfig
 from accounts.crypto.certificates import check_certificates, check_pair
@@ -24,53 +26,69 @@ _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?|[0-9A-Fa-f
 
 
 def _url(text: str) -> str:
-    """A URL with a host, and no user name or password in it. `port` raises `ValueError` for one out of range."""
-    parts = urlsplit(text)
+    """A URL with a host, and no user name or password in it."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        # Its own sentence quotes what was given.
+        raise ValueError(_("the address must look like https://host/path")) from None
     if parts.username is not None or parts.password is not None:
-        raise ValueError("the address must hold no user name or password")
-    if parts.fragment or not _HOST.fullmatch(parts.hostname or "") or parts.port == 0:
-        raise ValueError("the address must look like https://host/path")
+        raise ValueError(_("the address must hold no user name or password"))
+    if parts.fragment or not _HOST.fullmatch(parts.hostname or "") or port == 0:
+        raise ValueError(_("the address must look like https://host/path"))
     return text
 
 
 def _plain_url(text: str) -> str:
     """A URL that may be shown: without a query, which may hold a secret."""
-    if urlsplit(text).query:
-        raise ValueError("the address must have no query")
-    return _url(text)
+    if urlsplit(_url(text)).query:
+        raise ValueError(_("the address must have no query"))
+    return text
 
 
 def _host(text: str) -> str:
     if not _HOST.fullmatch(text):
-        raise ValueError("this is not a host name or address")
+        raise ValueError(_("this is not a host name or address"))
     return text
 
 
-_Line = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Token = Annotated[str, StringConstraints(min_length=1, max_length=16_384, pattern=r"^[\x21-\x7e]+$")]
+_LINE = r"^[^\x00-\x1f\x7f]+$"
+_TOKEN = r"^[\x21-\x7e]+$"  # noqa: S105  # what a token looks like
+_PEM = r"^-----BEGIN [A-Z ]+-----\s"
+_HTTP = r"^https?://[\x21-\x7e]+$"
+_HTTPS = r"^https://[\x21-\x7e]+$"
+_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_BUCKET = r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$"
+_ARN = r"^arn:[\x21-\x7e]+$"
+# What each pattern asks for, in words.
+_ASKED = {
+    _LINE: gettext_lazy("it must be one line"),
+    _TOKEN: gettext_lazy("it must be one word of letters, digits and signs"),
+    _PEM: gettext_lazy("it must begin with a line like “-----BEGIN CERTIFICATE-----”"),
+    _HTTP: gettext_lazy("the address must look like https://host/path"),
+    _HTTPS: gettext_lazy("the address must begin with https://"),
+    _NAME: gettext_lazy("it may have lower-case letters, digits and hyphens"),
+    _BUCKET: gettext_lazy("it may have lower-case letters, digits, dots and hyphens"),
+    _ARN: gettext_lazy("it must begin with arn:"),
+}
+_Line = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=_LINE)]
+_Token = Annotated[str, StringConstraints(min_length=1, max_length=16_384, pattern=_TOKEN)]
 _Pem = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=65_536, pattern=r"^-----BEGIN [A-Z ]+-----\s"
-    ),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=65_536, pattern=_PEM),
 ]
 _Certificates = Annotated[_Pem, AfterValidator(check_certificates)]
 _Http = Annotated[
     str,
-    StringConstraints(max_length=2048, pattern=r"^https?://[\x21-\x7e]+$"),
+    StringConstraints(max_length=2048, pattern=_HTTP),
     AfterValidator(_plain_url),
 ]
-_AnyHttp = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^https?://[\x21-\x7e]+$"), AfterValidator(_url)
-]
-_Https = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^https://[\x21-\x7e]+$"), AfterValidator(_plain_url)
-]
+_AnyHttp = Annotated[str, StringConstraints(max_length=2048, pattern=_HTTP), AfterValidator(_url)]
+_Https = Annotated[str, StringConstraints(max_length=2048, pattern=_HTTPS), AfterValidator(_plain_url)]
 _Host = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_host)]
-_Namespace = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-_Bucket = Annotated[
-    str, StringConstraints(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$")
-]
+_Namespace = Annotated[str, StringConstraints(max_length=63, pattern=_NAME)]
+_Bucket = Annotated[str, StringConstraints(min_length=3, max_length=63, pattern=_BUCKET)]
 
 
 class Secret(BaseModel):
@@ -115,9 +133,9 @@ class KubeconfigSecret(Secret):
     def _one_way_in(self) -> "KubeconfigSecret":
         pair = (self.client_certificate, self.client_key)
         if self.token is None and not any(pair):
-            raise ValueError("give a token, or a client_certificate with its client_key")
+            raise ValueError(_("give a token, or a client_certificate with its client_key"))
         if any(pair) and (None in pair or self.token is not None):
-            raise ValueError("give a token, or a client_certificate with its client_key, not both")
+            raise ValueError(_("give a token, or a client_certificate with its client_key, not both"))
         if self.client_certificate and self.client_key:
             check_pair(self.client_certificate, self.client_key)
         return self
@@ -137,7 +155,7 @@ class S3Secret(Secret):
     access_key_id: _Line
     secret_access_key: _Line
     path_style: bool = True
-    role_arn: Annotated[str, StringConstraints(max_length=2048, pattern=r"^arn:[\x21-\x7e]+$")] | None = None
+    role_arn: Annotated[str, StringConstraints(max_length=2048, pattern=_ARN)] | None = None
 
 
 class GitSecret(Secret):
@@ -216,8 +234,8 @@ def parse_secret(kind: str, parts: Any) -> bytes:
         return SECRETS[kind].model_validate(parts).model_dump_json(exclude_none=True).encode()
     except ValidationError as error:
         texts = [
-            f"{'.'.join(map(str, found['loc'])) or 'secret'}: {found['msg'].removeprefix('Value error, ')}"
-            for found in error.errors(include_input=False, include_url=False, include_context=False)
+            f"{'.'.join(map(str, found['loc'])) or 'secret'}: {_reason(found)}"
+            for found in error.errors(include_input=False, include_url=False)
         ]
     except PortalError as error:
         texts = [str(error)]
@@ -226,6 +244,25 @@ def parse_secret(kind: str, parts: Any) -> bytes:
         "reasons": "; ".join(texts),
     }
     raise Invalid("credential.invalid", message, errors={"secret": texts})
+
+
+def _reason(found: ErrorDetails) -> str:
+    """What is wrong with a part, in the reader's language. What only programs get wrong stays as pydantic says it."""
+    context = found.get("ctx", {})
+    match found["type"]:
+        case "missing":
+            return _("it is missing")
+        case "extra_forbidden":
+            return _("there is no such part")
+        case "string_too_short":
+            return _("it needs at least %(count)d characters") % {"count": context["min_length"]}
+        case "string_too_long":
+            return _("it has more than %(count)d characters") % {"count": context["max_length"]}
+        case "string_pattern_mismatch":
+            return str(_ASKED[context["pattern"]])
+        case "value_error":
+            return str(context["error"])
+    return found["msg"]
 
 
 def read_secret(kind: str, opened: bytes) -> Secret:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from django.utils.translation import gettext as _
 
 
 def _load(pem: str) -> list[x509.Certificate]:
@@ -16,7 +17,7 @@ def _load(pem: str) -> list[x509.Certificate]:
 def check_certificates(pem: str) -> str:
     """Return the text unchanged if it is one or more PEM certificates, else raise `ValueError`."""
     if not _load(pem):
-        raise ValueError("this is not a PEM certificate")
+        raise ValueError(_("this is not a PEM certificate"))
     return pem
 
 
@@ -27,10 +28,10 @@ def check_pair(certificate: str, key: str) -> None:
     except (ValueError, TypeError):
         loaded = None
     if loaded is None:
-        raise ValueError("client_key is not a PEM key without a password")
+        raise ValueError(_("client_key is not a PEM key without a password"))
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if _load(certificate)[0].public_key().public_bytes(*form) != loaded.public_key().public_bytes(*form):
-        raise ValueError("client_key is not the key of client_certificate")
+        raise ValueError(_("client_key is not the key of client_certificate"))
 
 
 def not_after(pem: str) -> datetime | None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from django.utils import translation
 
 from accounts.credentials import SECRETS, how_to_test, parse_secret, public_parts, read_secret
 from accounts.credentials.expiry import expires_at
 from accounts.errors import Invalid, Unprocessable
 from projects.credential_forms import PARTS, CredentialForm
+from projects.views.common import attempt
 from tests.accounts_credentials.material import certificate, secrets
 
 OWN = {"server": "https://k8s.example.com:6443", "certificate_authority": certificate().certificate}
@@ -50,6 +52,35 @@ def test_every_kind_has_a_tester_a_form_and_a_whole_example(kind: str) -> None:
     assert b"canary" in opened
     assert "canary" not in json.dumps(public_parts(kind, opened))
     assert "canary" not in repr(read_secret(kind, opened))
+
+
+WRONG = [
+    ("s3", "bucket", "b", "3자 이상"),
+    ("s3", "bucket", "LAKE", "영문 소문자"),
+    ("s3", "endpoint", "ftp://lake.example", "https://host/path"),
+    ("s3", "endpoint", "https://lake.example:canary", "https://host/path"),
+    ("git", "url", "https://me:canary@git.example/x", "사용자 이름"),
+    ("database", "host", "a b", "호스트 이름"),
+    ("webhook", "secret", "short", "16자 이상"),
+    ("kubeconfig", "namespace", "A B", "하이픈"),
+    ("kubeconfig", "certificate_authority", "junk", "BEGIN CERTIFICATE"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("kind", "part", "value", "told"), WRONG)
+def test_what_is_wrong_is_told_in_the_readers_language_at_its_field(
+    kind: str, part: str, value: str, told: str
+) -> None:
+    given = secrets()[kind] | {part: value}
+    form = CredentialForm(kind, {"name": "lake", **{name + "_part": text for name, text in given.items()}})
+    assert form.is_valid(), form.errors
+    with translation.override("ko"):
+        attempt(form, lambda: parse_secret(kind, form.secret))
+    (error,) = form.errors[part + "_part"]
+    assert told in error
+    assert "canary" not in error
+    assert set(form.errors) == {part + "_part"}
 
 
 @pytest.mark.parametrize("kind", SECRETS)
