@@ -224,8 +224,8 @@ def test_the_audit_room_searches_every_account_and_leaves_a_record(cast: Cast) -
 def test_the_audit_page_filters_shows_one_record_and_records_the_reading(cast: Cast) -> None:
     client, url = cast.client("stella"), f"/projects/{cast.acme.slug}/audit/"
     page = client.get(f"{url}?action=account.*&outcome=ok").content.decode()
-    assert "<code>account.open</code>" in page
-    assert "<code>member.add</code>" not in page
+    assert ">account.open</code>" in page
+    assert ">member.add</code>" not in page
     from accounts.models import AuditEvent
 
     with cast.inside("stella"):
